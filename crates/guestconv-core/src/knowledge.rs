@@ -1,0 +1,144 @@
+//! Knowledge that is values: targets and devices, one file each under `data/`, compiled in.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// A hypervisor to boot on.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Target {
+    /// Stable name: `rhev-3.1`.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// QEMU's machine type: `pc` or `q35`.
+    pub machine: String,
+    /// `bios`, `uefi`: what it can start.
+    pub firmware: Vec<String>,
+    /// Graphics drivers, best first.
+    pub graphics: Vec<String>,
+    /// Network drivers, best first.
+    pub network: Vec<String>,
+    /// Disk drivers, best first.
+    pub block: Vec<String>,
+    /// The controller that `scsi-hd` hangs on.
+    pub scsi_controller: String,
+    /// Console drivers, in the order in which they are shown.
+    pub console: Vec<String>,
+    /// The console driver that is selected if the guest can have it.
+    pub console_default: String,
+}
+
+/// A device that a target can give.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DeviceModel {
+    /// QEMU's device name.
+    pub id: String,
+    /// `block`, `controller`, `network`, `graphics`, `console`.
+    pub class: String,
+    /// Linux modules that drive it, all of them needed, in the order of loading.
+    pub modules: Vec<String>,
+    /// More modules by machine type.
+    #[serde(default)]
+    pub machine_modules: BTreeMap<String, Vec<String>>,
+    /// Whether the guest gets along without the modules.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+macro_rules! data {
+    ($folder:literal: $($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../data/", $folder, "/", $name, ".toml")))),*]
+    };
+}
+
+const TARGETS: &[(&str, &str)] = data!("targets": "rhev-3.1", "kvm");
+
+const DEVICES: &[(&str, &str)] = data!("devices":
+    "virtio-blk-pci", "scsi-hd", "virtio-scsi-pci", "pvscsi", "ide-hd", "nvme",
+    "virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3",
+    "qxl-vga", "cirrus-vga", "VGA", "virtio-vga",
+    "isa-serial", "virtconsole", "virtserialport",
+);
+
+static KNOWN_TARGETS: LazyLock<Vec<Target>> = LazyLock::new(|| parsed(TARGETS));
+static KNOWN_DEVICES: LazyLock<Vec<DeviceModel>> = LazyLock::new(|| parsed(DEVICES));
+
+fn parsed<T: for<'de> Deserialize<'de>>(files: &[(&str, &str)]) -> Vec<T> {
+    let parse = |(name, text): &(&str, &str)| match toml::from_str(text) {
+        Ok(value) => value,
+        Err(error) => panic!("data file {name}: {error}"),
+    };
+    files.iter().map(parse).collect()
+}
+
+/// Returns every target.
+pub fn targets() -> &'static [Target] {
+    &KNOWN_TARGETS
+}
+
+/// Returns the target of that id; `None` if there is none.
+pub fn target(id: &str) -> Option<&'static Target> {
+    targets().iter().find(|target| target.id == id)
+}
+
+/// Returns every device.
+pub fn devices() -> &'static [DeviceModel] {
+    &KNOWN_DEVICES
+}
+
+/// Returns the device of that name; `None` if there is none.
+pub fn device(id: &str) -> Option<&'static DeviceModel> {
+    devices().iter().find(|device| device.id == id)
+}
+
+impl Target {
+    /// Returns the modules that a driver needs on this target, in the order of loading: its own, its controller's, its machine's.
+    pub fn modules_for(&self, driver: &str) -> Vec<&'static str> {
+        let mut modules: Vec<&'static str> = Vec::new();
+        let controller = (driver == "scsi-hd").then_some(self.scsi_controller.as_str());
+        for model in controller.into_iter().chain([driver]).filter_map(device) {
+            let by_machine = model.machine_modules.get(&self.machine).into_iter().flatten();
+            modules.extend(by_machine.chain(&model.modules).map(String::as_str));
+        }
+        modules
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_parses_and_every_reference_resolves() {
+        for (files, folder) in [(TARGETS, "targets"), (DEVICES, "devices")] {
+            let mut names: Vec<_> = files.iter().map(|(name, _)| *name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), files.len(), "a name is twice in {folder}");
+        }
+        for (target, (name, _)) in targets().iter().zip(TARGETS) {
+            assert_eq!(target.id, *name);
+            let lists = [&target.graphics, &target.network, &target.block, &target.console];
+            for driver in lists.into_iter().flatten().chain([&target.scsi_controller]) {
+                assert!(device(driver).is_some(), "{name} names the unknown device {driver}");
+            }
+            assert!(target.console.contains(&target.console_default), "{name}");
+        }
+        for (device, (name, _)) in devices().iter().zip(DEVICES) {
+            assert_eq!(device.id, *name);
+        }
+    }
+
+    #[test]
+    fn modules_follow_controller_and_machine() {
+        let rhev = target("rhev-3.1").unwrap();
+        assert_eq!(rhev.modules_for("scsi-hd"), ["virtio_pci", "virtio_scsi", "sd_mod"]);
+        assert_eq!(rhev.modules_for("ide-hd"), ["ata_piix", "sd_mod"]);
+        assert_eq!(target("kvm").unwrap().modules_for("ide-hd"), ["ahci", "sd_mod"]);
+    }
+}

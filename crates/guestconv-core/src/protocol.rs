@@ -1,0 +1,73 @@
+//! What goes into the appliance and what comes out: one request, one reply. The library and the agent share this module.
+//!
+//! The request travels as JSON in the initramfs (`/request.json`) beside the agent. The reply leaves by the serial line:
+//! [`REPLY_MAGIC`], the length of the JSON as eight hex digits and a line feed, the JSON. The library treats it as hostile.
+
+use crate::facts::Facts;
+use crate::plan::Plan;
+use crate::report::{Failure, Outcome};
+use serde::{Deserialize, Serialize};
+
+/// First bytes of a reply.
+pub const REPLY_MAGIC: &[u8] = b"\nguestconv-reply ";
+
+/// The most that a reply may hold, in bytes.
+pub const REPLY_CAP_BYTES: u64 = 64 << 20;
+
+/// Name of the request in the initramfs.
+pub const REQUEST_FILE: &str = "request.json";
+
+/// The version that library and appliance must share.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the library asks of the agent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// [`VERSION`] of the library.
+    pub version: String,
+    /// Short names of the disks, in the order of the block devices `vda`, `vdb` …
+    pub disks: Vec<String>,
+    /// What to do.
+    pub task: Task,
+}
+
+/// What the agent is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Task {
+    /// Look at everything; write nothing but what a journal's replay writes.
+    Inspect,
+    /// Carry out a plan.
+    Apply(Box<Plan>),
+    /// Hash every file of every root, for tests: nothing that the plan did not name may change.
+    Manifest,
+}
+
+/// What the agent answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    /// [`VERSION`] of the agent.
+    pub version: String,
+    /// The answer.
+    pub answer: Answer,
+    /// How long each part took, in microseconds since `/init` started: name and end.
+    pub timings: Vec<(String, u64)>,
+}
+
+/// The answer to a task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Answer {
+    /// To [`Task::Inspect`].
+    Facts(Box<Facts>),
+    /// To [`Task::Apply`]; a failed step is in the outcome.
+    Outcome(Outcome),
+    /// To [`Task::Manifest`]: a line per file.
+    Manifest(Vec<String>),
+    /// The task could not be done at all.
+    Failure(Failure),
+}

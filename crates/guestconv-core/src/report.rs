@@ -1,0 +1,79 @@
+//! What apply did and what verify found.
+
+use crate::change::FileHash;
+use crate::finding::Finding;
+use crate::path::GuestPath;
+use crate::plan::Step;
+use serde::{Deserialize, Serialize};
+
+/// What apply did: every step of the plan, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Version of this document's shape: 1.
+    pub schema: u32,
+    /// One entry per step of the plan.
+    pub steps: Vec<StepOutcome>,
+    /// The error that stopped apply; `None` if all was done.
+    pub error: Option<Failure>,
+}
+
+/// What became of one step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepOutcome {
+    /// The step's id.
+    pub id: String,
+    /// Whether it was done.
+    pub status: StepStatus,
+    /// Files that were written or made, with what they hold now.
+    pub files: Vec<WrittenFile>,
+}
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepStatus {
+    /// All its changes were made.
+    Done,
+    /// A change failed: see the outcome's error.
+    Failed,
+    /// An earlier step failed.
+    NotRun,
+}
+
+/// A file that apply wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenFile {
+    /// Where it is in its root.
+    pub path: GuestPath,
+    /// What it holds now; `None` for a link or a file that was removed.
+    pub now: Option<FileHash>,
+}
+
+/// Why something inside the appliance failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Stable, kebab-case.
+    pub code: String,
+    /// What failed, where in the guest, what to do.
+    pub message: String,
+}
+
+/// What is still missing after apply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Report {
+    /// Version of this document's shape: 1.
+    pub schema: u32,
+    /// The target's id.
+    pub target: String,
+    /// Steps that a second plan would still make; empty if the guest is converted.
+    pub missing: Vec<Step>,
+    /// What a person should know.
+    pub findings: Vec<Finding>,
+}
