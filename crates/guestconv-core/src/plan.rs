@@ -79,6 +79,16 @@ pub struct Nic {
     pub mac: String,
 }
 
+impl PlanOptions {
+    /// Returns the card that each interface gets, in the order of `interfaces`: the one that names it, else the next
+    /// that names none. `None`: the caller named no card for it.
+    pub fn nics_of(&self, interfaces: &[&str]) -> Vec<Option<&Nic>> {
+        let mut unnamed = self.nics.iter().filter(|nic| nic.name.is_none());
+        let named = |name: &str| self.nics.iter().find(|nic| nic.name.as_deref() == Some(name));
+        interfaces.iter().map(|name| named(name).or_else(|| unnamed.next())).collect()
+    }
+}
+
 /// How initramfs images get their drivers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
