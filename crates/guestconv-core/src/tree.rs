@@ -1,8 +1,10 @@
 //! How the core sees the files of one root. The agent implements [`GuestTree`] over a mounted root by
 //! `openat2(RESOLVE_IN_ROOT)`, tests over memory. Links resolve inside the root; sizes are capped.
 
+use crate::change::FileHash;
 use crate::path::GuestPath;
 use crate::text::TextFile;
+use sha2::{Digest, Sha256};
 use std::io::Read;
 
 /// What `stat(2)` says of a file, as far as conversion needs it.
@@ -159,4 +161,30 @@ pub fn first_existing(tree: &dyn GuestTree, paths: &[&'static str]) -> Result<Op
         }
     }
     Ok(None)
+}
+
+/// Returns size and SHA-256 of a regular file; `None` if there is none.
+///
+/// # Errors
+/// [`ReadError`] if it cannot be read.
+pub fn hash(tree: &dyn GuestTree, path: &GuestPath) -> Result<Option<FileHash>, ReadError> {
+    let Some(mut reader) = tree.open(path)? else { return Ok(None) };
+    let (mut sha, mut size_bytes, mut buffer) = (Sha256::new(), 0, vec![0; 256 << 10]);
+    loop {
+        let failed = |error: std::io::Error| ReadError { path: path.clone(), reason: error.to_string() };
+        let count = reader.read(&mut buffer).map_err(failed)?;
+        let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else { break };
+        sha.update(part);
+        size_bytes += part.len() as u64;
+    }
+    Ok(Some(FileHash { size_bytes, sha256: hex(&sha.finalize()) }))
+}
+
+/// Returns bytes as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
 }
