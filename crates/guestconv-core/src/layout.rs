@@ -161,6 +161,9 @@ pub struct Filesystem {
     /// btrfs: its subvolumes by path, `""` left out; empty elsewhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subvolumes: Vec<String>,
+    /// btrfs: the subvolume that is mounted if none is named; `None` if it is the top one or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_subvolume: Option<String>,
     /// Whether its journal had to be replayed (in a throw-away overlay when inspecting).
     #[serde(default)]
     pub dirty: bool,

@@ -1,8 +1,260 @@
 //! The guest's own names for its devices (`/dev/sda1`, `/dev/xvda1`, `UUID=…`) and what they mean in the layout.
+//!
+//! Names of buses (`sda`, `vda`, `xvda`, `nvme0n1` …) count disks: the first disk is `a`, whatever the bus is called. Names
+//! by path or by id tell the source's hardware: they are clear only where the guest has one disk. Names by content
+//! (`UUID=` and its like) and names of volumes hold on every bus; these are what unstable names are replaced by.
 
-use crate::layout::{DeviceName, Layout};
+use crate::layout::{DeviceName, Disk, Filesystem, Layout};
 
-/// Returns the device of the layout that a name in the guest's files means; `None` if it means none or cannot be told.
-pub fn resolve(_layout: &Layout, _spec: &str) -> Option<DeviceName> {
-    None
+/// What a name in the guest's files means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// This device.
+    One(DeviceName),
+    /// Several devices: cloned disks, a label given twice.
+    Several,
+    /// No device that is there, or it cannot be told.
+    None,
+}
+
+/// Returns the device of the layout that a name in the guest's files means; `None` if it means none, several, or cannot
+/// be told.
+pub fn resolve(layout: &Layout, spec: &str) -> Option<DeviceName> {
+    match meaning(layout, spec) {
+        Meaning::One(device) => Some(device),
+        Meaning::Several | Meaning::None => None,
+    }
+}
+
+/// Returns what a name in the guest's files means in the layout.
+pub fn meaning(layout: &Layout, spec: &str) -> Meaning {
+    if let Some((tag, value)) = tagged(spec) {
+        return by_tag(layout, tag, &value);
+    }
+    let Some(name) = unquoted(spec).strip_prefix("/dev/").map(str::to_owned) else { return Meaning::None };
+    if let Some(link) = name.strip_prefix("disk/") {
+        return by_hardware(layout, link);
+    }
+    if let Some(volume) = volume(layout, &name) {
+        return Meaning::One(volume);
+    }
+    positional(&name).map_or(Meaning::None, |place| one(place.device(layout)))
+}
+
+/// Returns whether a name depends on the source's hardware, so that it may mean another device, or none, on the target.
+pub fn is_unstable(spec: &str) -> bool {
+    if tagged(spec).is_some() {
+        return false;
+    }
+    let spec = unquoted(spec);
+    let Some(name) = spec.strip_prefix("/dev/") else { return false };
+    match name.strip_prefix("disk/by-id/") {
+        Some(id) => !["dm-", "md-", "lvm-"].iter().any(|volume| id.starts_with(volume)),
+        None => name.starts_with("disk/by-path/") || name.starts_with("dm-") || positional(name).is_some(),
+    }
+}
+
+/// Returns the name that means this device on every bus: `UUID=` of what is on it, else `PARTUUID=`, else `LABEL=`; a
+/// logical volume's own. `None` if it has none that no other device of the guest has.
+pub fn stable_name(layout: &Layout, device: &DeviceName) -> Option<String> {
+    if is_volume(layout, device) {
+        return Some(device.0.clone());
+    }
+    let content = layout.filesystem(device).filter(|content| named_by_content(content));
+    let uuid = content.and_then(|content| unique(layout, "UUID", content.uuid.as_deref()?));
+    let label = || content.and_then(|content| unique(layout, "LABEL", content.label.as_deref()?));
+    uuid.or_else(|| partuuid_name(layout, device)).or_else(label)
+}
+
+/// Returns the `PARTUUID=` of a partition, which the kernel itself understands without an initramfs; `None` if it has
+/// none that no other partition of the guest has.
+pub fn partuuid_name(layout: &Layout, device: &DeviceName) -> Option<String> {
+    let (_, partition) = layout.partition(device)?;
+    unique(layout, "PARTUUID", partition.partuuid.as_deref()?)
+}
+
+/// Returns whether another file system of the guest has the same UUID as what is on this device.
+pub fn has_duplicate_uuid(layout: &Layout, device: &DeviceName) -> bool {
+    let uuid = layout.filesystem(device).and_then(|content| content.uuid.as_deref());
+    uuid.is_some_and(|uuid| by_tag(layout, "UUID", uuid) == Meaning::Several)
+}
+
+/// Returns whether the device is a logical volume.
+pub fn is_volume(layout: &Layout, device: &DeviceName) -> bool {
+    layout
+        .volume_groups
+        .iter()
+        .flat_map(|group| &group.logical_volumes)
+        .any(|volume| volume.device == *device)
+}
+
+/// Returns the disks that a device lies on: its partition's, or those of its volume group's physical volumes.
+pub fn disks<'a>(layout: &'a Layout, device: &DeviceName) -> Vec<&'a Disk> {
+    if let Some(disk) = layout.disks.iter().find(|disk| whole(disk) == *device) {
+        return vec![disk];
+    }
+    if let Some((disk, _)) = layout.partition(device) {
+        return vec![disk];
+    }
+    let holds = |group: &&crate::layout::VolumeGroup| {
+        group.logical_volumes.iter().any(|volume| volume.device == *device)
+    };
+    let Some(group) = layout.volume_groups.iter().find(holds) else { return Vec::new() };
+    let mut found: Vec<&Disk> = Vec::new();
+    for physical in group.physical_volumes.iter().filter(|physical| *physical != device) {
+        let whole_disk = layout.disks.iter().find(|disk| whole(disk) == *physical);
+        for disk in whole_disk.into_iter().chain(layout.partition(physical).map(|(disk, _)| disk)) {
+            if !found.contains(&disk) {
+                found.push(disk);
+            }
+        }
+    }
+    found
+}
+
+/// Returns the device of a whole disk.
+pub fn whole(disk: &Disk) -> DeviceName {
+    DeviceName(format!("/dev/{}", disk.name))
+}
+
+fn unquoted(spec: &str) -> String {
+    spec.chars().filter(|c| *c != '"' && *c != '\'').collect()
+}
+
+/// Splits `TAG=value`, quotes left out; `/dev/disk/by-uuid/…` and its like say the same.
+fn tagged(spec: &str) -> Option<(&'static str, String)> {
+    const TAGS: [(&str, &str); 4] = [
+        ("UUID", "/dev/disk/by-uuid/"),
+        ("LABEL", "/dev/disk/by-label/"),
+        ("PARTUUID", "/dev/disk/by-partuuid/"),
+        ("PARTLABEL", "/dev/disk/by-partlabel/"),
+    ];
+    let spec = unquoted(spec);
+    TAGS.into_iter().find_map(|(tag, link)| {
+        let value = spec.strip_prefix(tag).and_then(|rest| rest.strip_prefix('='));
+        let value = value.map(str::to_owned).or_else(|| spec.strip_prefix(link).map(udev_decoded));
+        Some((tag, value?))
+    })
+}
+
+/// Decodes `\x20` and its like in names that udev makes.
+fn udev_decoded(name: &str) -> String {
+    let mut parts = name.split("\\x");
+    let mut text = parts.next().unwrap_or("").as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                text.push(byte);
+                text.extend(part.bytes().skip(2));
+            }
+            None => text.extend([b"\\x", part.as_bytes()].concat()),
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn by_tag(layout: &Layout, tag: &str, value: &str) -> Meaning {
+    let same = |has: &Option<String>| has.as_deref().is_some_and(|has| has.eq_ignore_ascii_case(value));
+    let exact = |has: &Option<String>| has.as_deref() == Some(value);
+    let contents = layout.filesystems.iter();
+    let partitions = layout.disks.iter().filter_map(|disk| disk.table.as_ref()).flat_map(|t| &t.partitions);
+    let devices: Vec<&DeviceName> = match tag {
+        "UUID" => contents.filter(|content| same(&content.uuid)).map(|content| &content.device).collect(),
+        "LABEL" => contents.filter(|content| exact(&content.label)).map(|content| &content.device).collect(),
+        "PARTUUID" => partitions.filter(|part| same(&part.partuuid)).map(|part| &part.device).collect(),
+        _ => partitions.filter(|part| exact(&part.label)).map(|part| &part.device).collect(),
+    };
+    match devices.as_slice() {
+        [] => Meaning::None,
+        [device] => Meaning::One((*device).clone()),
+        _ => Meaning::Several,
+    }
+}
+
+fn unique(layout: &Layout, tag: &str, value: &str) -> Option<String> {
+    let plain = !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\'');
+    (plain && matches!(by_tag(layout, tag, value), Meaning::One(_))).then(|| format!("{tag}={value}"))
+}
+
+/// Members of an array or a group share their UUID, or it names the group: it does not name the device.
+fn named_by_content(content: &Filesystem) -> bool {
+    !content.kind.ends_with("_member")
+}
+
+/// Names below `/dev/disk/by-id` and `by-path`: volumes by their name, disks only where there is just one.
+fn by_hardware(layout: &Layout, link: &str) -> Meaning {
+    if let Some(volume_name) = link.strip_prefix("by-id/dm-name-") {
+        return one(volume(layout, &format!("mapper/{volume_name}")));
+    }
+    let ([disk], true) =
+        (layout.disks.as_slice(), link.starts_with("by-id/") || link.starts_with("by-path/"))
+    else {
+        return Meaning::None;
+    };
+    if ["by-id/dm-", "by-id/md-", "by-id/lvm-"].iter().any(|volume| link.starts_with(volume)) {
+        return Meaning::None;
+    }
+    let partition = link.rsplit_once("-part").and_then(|(_, number)| number.parse().ok());
+    one(Place { disk: 0, partition }.device_of(disk))
+}
+
+fn one(device: Option<DeviceName>) -> Meaning {
+    device.map_or(Meaning::None, Meaning::One)
+}
+
+/// Names of logical volumes: `VG/LV`, or `mapper/VG-LV` with dashes in the names doubled.
+fn volume(layout: &Layout, name: &str) -> Option<DeviceName> {
+    layout.volume_groups.iter().find_map(|group| {
+        let volume = group.logical_volumes.iter().find(|volume| {
+            let mapper = [&group.name, &volume.name].map(|part| part.replace('-', "--")).join("-");
+            name.strip_prefix("mapper/") == Some(&mapper)
+                || name.split_once('/') == Some((&group.name, &volume.name))
+        })?;
+        Some(volume.device.clone())
+    })
+}
+
+/// A disk by its order, and perhaps a partition of it.
+struct Place {
+    disk: usize,
+    partition: Option<u32>,
+}
+
+impl Place {
+    fn device(&self, layout: &Layout) -> Option<DeviceName> {
+        self.device_of(layout.disks.get(self.disk)?)
+    }
+
+    /// EC2's `xvda1` on a disk without a table is the disk itself.
+    fn device_of(&self, disk: &Disk) -> Option<DeviceName> {
+        match (self.partition, &disk.table) {
+            (None, _) | (Some(1), None) => Some(whole(disk)),
+            (Some(number), Some(table)) => {
+                let partition = table.partitions.iter().find(|partition| partition.number == number)?;
+                Some(partition.device.clone())
+            }
+            (Some(_), None) => None,
+        }
+    }
+}
+
+/// Reads a name that counts disks: `sda1`, `hdc`, `xvda1`, `nvme0n1p2`, `mmcblk0p1`, `cciss/c0d0p1`.
+fn positional(name: &str) -> Option<Place> {
+    for (prefix, infix) in [("nvme", "n1"), ("mmcblk", ""), ("cciss/c0d", "")] {
+        let Some(rest) = name.strip_prefix(prefix) else { continue };
+        let (disk, rest) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+        let rest = rest.strip_prefix(infix)?;
+        let partition = match rest.strip_prefix('p') {
+            Some(number) => Some(number.parse().ok()?),
+            None if rest.is_empty() => None,
+            None => return None,
+        };
+        return Some(Place { disk: disk.parse().ok()?, partition });
+    }
+    let rest = ["xvd", "sd", "hd", "vd"].iter().find_map(|bus| name.strip_prefix(bus))?;
+    let digits = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    let letters = rest.strip_suffix(digits).filter(|letters| (1..=3).contains(&letters.len()))?;
+    let count = letters.bytes().fold(0, |count, letter| count * 26 + usize::from(letter - b'a') + 1);
+    let partition = if digits.is_empty() { None } else { Some(digits.parse().ok()?) };
+    Some(Place { disk: count - 1, partition })
 }
