@@ -1,17 +1,98 @@
 //! Describing: facts and a target in, a description with the drivers on offer out. Pure.
+//!
+//! Devices stand in the order graphics, network, block, console. Several roots share the devices, so what is on offer is
+//! what each of them can have.
 
-use crate::description::{Boot, Description};
-use crate::facts::Facts;
+pub mod cards;
+pub mod offers;
+
+use crate::description::{Boot, Class, Description, Device, Info, Loader};
+use crate::facts::{Facts, Firmware, Root, System};
+use crate::finding::Finding;
+use crate::hardware;
 use crate::knowledge::Target;
 use crate::plan::Nic;
 
+/// Id of the graphics adapter.
+pub const GRAPHICS_ID: &str = "0";
+/// Id of the console.
+pub const CONSOLE_ID: &str = "console";
+
 /// Returns the description of a guest for a target. `nics` are the network cards that the target will give, if known.
-pub fn describe(facts: &Facts, target: &Target, _nics: &[Nic]) -> Description {
+///
+/// A device for which nothing is on offer is left out, with a finding; so is what stops a plan (firmware, architecture).
+pub fn describe(facts: &Facts, target: &Target, nics: &[Nic]) -> Description {
+    let mut findings = facts.findings.clone();
+    for fault in [hardware::arch(facts, target).err(), hardware::firmware(facts, target).err()] {
+        findings.extend(fault.map(|fault| Finding::error(&fault.code, fault.message)));
+    }
+    let cards = cards::cards(facts, nics);
+    for nic in cards::surplus(&cards, nics) {
+        findings.push(nic);
+    }
+    let mut devices = Vec::new();
+    for class in Class::ALL {
+        let ids: Vec<(&str, Option<&str>)> = match class {
+            Class::Graphics => vec![(GRAPHICS_ID, None)],
+            Class::Network => cards.iter().map(|card| (card.id.as_str(), card.mac.as_deref())).collect(),
+            Class::Block => facts.layout.disks.iter().map(|disk| (disk.name.as_str(), None)).collect(),
+            Class::Console => vec![(CONSOLE_ID, None)],
+        };
+        let offers = offers::offers(facts, target, class, &mut findings);
+        let Some(first) = offers.first() else { continue };
+        let default = (class == Class::Console && offers.contains(&target.console_default))
+            .then_some(&target.console_default);
+        let driver = default.unwrap_or(first);
+        devices.extend(ids.into_iter().map(|(id, mac)| Device {
+            class,
+            id: id.to_owned(),
+            driver: driver.clone(),
+            offers: offers.clone(),
+            mac: mac.map(str::to_owned),
+        }));
+    }
+    let mut unique: Vec<Finding> = Vec::new();
+    for finding in findings {
+        if !unique.contains(&finding) {
+            unique.push(finding);
+        }
+    }
     Description {
         target: target.id.clone(),
-        systems: Vec::new(),
-        boot: Boot { firmware: String::new(), loaders: Vec::new() },
-        devices: Vec::new(),
-        findings: facts.findings.clone(),
+        systems: facts.roots.iter().map(info).collect(),
+        boot: boot(facts),
+        devices,
+        findings: unique,
     }
 }
+
+fn info(root: &Root) -> Info {
+    let os = match &root.system {
+        System::Linux(_) => "linux",
+    };
+    Info {
+        root: root.device.0.clone(),
+        hostname: root.hostname.clone(),
+        os: os.to_owned(),
+        distribution: root.distribution.clone(),
+        major: root.major,
+        minor: root.minor,
+        arch: root.arch.clone(),
+        osinfo: root.osinfo.clone(),
+        product: root.product.clone(),
+    }
+}
+
+fn boot(facts: &Facts) -> Boot {
+    let firmware = match &facts.firmware {
+        Firmware::Bios => "bios",
+        Firmware::Uefi { .. } => "uefi",
+        Firmware::Both { .. } => "both",
+        Firmware::None => "none",
+    };
+    let loaders: Vec<Loader> = Vec::new();
+    Boot { firmware: firmware.to_owned(), loaders }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

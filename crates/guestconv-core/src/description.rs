@@ -1,5 +1,10 @@
 //! The caller's document: what the guest is, and for each device the drivers on offer for the target.
-//! `description::xml` writes and reads it; `docs/guestconv.rng` is its schema.
+//! [`xml`] says how it is written, [`edited`] reads what the caller made of it, [`refusal`] says what was wrong with that.
+//! `docs/guestconv.rng` is its schema.
+
+pub mod edited;
+pub mod refusal;
+pub mod xml;
 
 use crate::finding::Finding;
 use serde::{Deserialize, Serialize};
@@ -52,8 +57,18 @@ pub struct Info {
 pub struct Boot {
     /// `bios`, `uefi`, `both` or `none`.
     pub firmware: String,
-    /// The boot loaders: disk id and name (`grub2`, `grub-legacy`, `systemd-boot`).
-    pub loaders: Vec<(String, String)>,
+    /// The boot loaders.
+    pub loaders: Vec<Loader>,
+}
+
+/// A boot loader and where it is, for information.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loader {
+    /// Id of the disk that it is on: `sda`.
+    pub disk: String,
+    /// Its name: `grub2`, `grub-legacy`, `systemd-boot`.
+    pub name: String,
 }
 
 /// Classes of devices.
@@ -68,6 +83,21 @@ pub enum Class {
     Block,
     /// Consoles.
     Console,
+}
+
+impl Class {
+    /// Every class, in the order of the document.
+    pub const ALL: [Self; 4] = [Self::Graphics, Self::Network, Self::Block, Self::Console];
+
+    /// Returns its name in documents: `network`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Graphics => "graphics",
+            Self::Network => "network",
+            Self::Block => "block",
+            Self::Console => "console",
+        }
+    }
 }
 
 /// One device with the drivers on offer.

@@ -1,5 +1,6 @@
 //! Knowledge that is values: targets and devices, one file each under `data/`, compiled in.
 
+use crate::description::Class;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,6 +16,8 @@ pub struct Target {
     pub name: String,
     /// QEMU's machine type: `pc` or `q35`.
     pub machine: String,
+    /// Architectures that it runs, by libosinfo's names.
+    pub arch: Vec<String>,
     /// `bios`, `uefi`: what it can start.
     pub firmware: Vec<String>,
     /// Graphics drivers, best first.
@@ -29,6 +32,9 @@ pub struct Target {
     pub console: Vec<String>,
     /// The console driver that is selected if the guest can have it.
     pub console_default: String,
+    /// Drivers that it offers with a reservation: what a person should know before choosing one.
+    #[serde(default)]
+    pub cautions: BTreeMap<String, String>,
 }
 
 /// A device that a target can give.
@@ -97,6 +103,16 @@ pub fn device(id: &str) -> Option<&'static DeviceModel> {
 }
 
 impl Target {
+    /// Returns its drivers for a class of devices, in the order in which they are shown.
+    pub fn drivers(&self, class: Class) -> &[String] {
+        match class {
+            Class::Graphics => &self.graphics,
+            Class::Network => &self.network,
+            Class::Block => &self.block,
+            Class::Console => &self.console,
+        }
+    }
+
     /// Returns the modules that a driver needs on this target, in the order of loading: its own, its controller's, its machine's.
     pub fn modules_for(&self, driver: &str) -> Vec<&'static str> {
         let mut modules: Vec<&'static str> = Vec::new();
@@ -128,6 +144,12 @@ mod tests {
                 assert!(device(driver).is_some(), "{name} names the unknown device {driver}");
             }
             assert!(target.console.contains(&target.console_default), "{name}");
+            for driver in target.cautions.keys() {
+                assert!(
+                    Class::ALL.iter().any(|class| target.drivers(*class).contains(driver)),
+                    "{name}: {driver}"
+                );
+            }
         }
         for (device, (name, _)) in devices().iter().zip(DEVICES) {
             assert_eq!(device.id, *name);

@@ -182,4 +182,27 @@ impl Layout {
             Some((disk, partition))
         })
     }
+
+    /// Returns the names of the disks that hold a device: its own, or those of its volume group's physical volumes.
+    pub fn disks_of(&self, device: &DeviceName) -> Vec<&str> {
+        if let Some(disk) = self.disks.iter().find(|disk| device.0 == format!("/dev/{}", disk.name)) {
+            return vec![&disk.name];
+        }
+        if let Some((disk, _)) = self.partition(device) {
+            return vec![&disk.name];
+        }
+        let holds =
+            |group: &&VolumeGroup| group.logical_volumes.iter().any(|volume| volume.device == *device);
+        let Some(group) = self.volume_groups.iter().find(holds) else { return Vec::new() };
+        // A physical volume is a disk or a partition: one on a logical volume is not followed.
+        let mut names: Vec<&str> = Vec::new();
+        for volume in &group.physical_volumes {
+            let whole = self.disks.iter().find(|disk| volume.0 == format!("/dev/{}", disk.name));
+            let part = || self.partition(volume).map(|(disk, _)| disk);
+            names.extend(whole.or_else(part).map(|disk| disk.name.as_str()));
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
 }

@@ -1,5 +1,10 @@
 //! The plan: every change as data, with its reason. Planning is pure: facts, target and choices in, plan out.
 
+mod assembly;
+mod display;
+
+pub use assembly::{plan, require_system};
+
 use crate::change::Change;
 use crate::description::Choices;
 use crate::facts::{Facts, Mount, Root};

@@ -1,9 +1,12 @@
 //! What apply did and what verify found.
 
 use crate::change::FileHash;
+use crate::description::Choices;
+use crate::facts::Facts;
 use crate::finding::Finding;
+use crate::knowledge::Target;
 use crate::path::GuestPath;
-use crate::plan::Step;
+use crate::plan::{PlanError, PlanOptions, Step, plan};
 use serde::{Deserialize, Serialize};
 
 /// What apply did: every step of the plan, in order.
@@ -76,4 +79,25 @@ pub struct Report {
     pub missing: Vec<Step>,
     /// What a person should know.
     pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Returns what a conversion with the same wishes would still do to a guest: verify is planning again.
+    ///
+    /// # Errors
+    /// [`PlanError`] as [`plan`].
+    pub fn of(
+        facts: &Facts,
+        target: &Target,
+        choices: &Choices,
+        options: &PlanOptions,
+    ) -> Result<Self, PlanError> {
+        let plan = plan(facts, target, choices, options)?;
+        Ok(Self { schema: 1, target: plan.target, missing: plan.steps, findings: plan.findings })
+    }
+
+    /// Returns whether nothing is missing.
+    pub fn is_converted(&self) -> bool {
+        self.missing.is_empty()
+    }
 }

@@ -1,0 +1,43 @@
+//! What each device can have: the target's drivers that every root of the guest has, in the target's order.
+
+use crate::description::Class;
+use crate::facts::{Facts, Root};
+use crate::finding::Finding;
+use crate::knowledge::Target;
+
+/// Returns the drivers that a target offers and every root can have. A driver that is left out gets the finding
+/// `driver-not-available`; a class for which none is left gets `no-driver`; a driver that the target offers with a
+/// reservation gets `driver-caution`.
+pub fn offers(facts: &Facts, target: &Target, class: Class, findings: &mut Vec<Finding>) -> Vec<String> {
+    let mut offers = Vec::new();
+    for driver in target.drivers(class) {
+        let obstacle = facts.roots.iter().find_map(|root| Some((root, obstacle(root, target, driver)?)));
+        match obstacle {
+            None => offers.push(driver.clone()),
+            Some((root, why)) => {
+                let text = format!("the driver {driver} is not on offer for {}: {why}", class.name());
+                findings.push(Finding::info("driver-not-available", text).about(root.device.0.as_str()));
+            }
+        }
+    }
+    for driver in &offers {
+        findings.extend(caution(target, driver));
+    }
+    if offers.is_empty() {
+        let text =
+            format!("the guest has none of the drivers for {} that {} offers", class.name(), target.name);
+        findings.push(Finding::error("no-driver", text).about(class.name()));
+    }
+    offers
+}
+
+/// Returns what a person should know before choosing a driver on a target; `None` if nothing.
+pub fn caution(target: &Target, driver: &str) -> Option<Finding> {
+    let text = target.cautions.get(driver)?;
+    Some(Finding::info("driver-caution", format!("{driver} on {}: {text}", target.name)).about(driver))
+}
+
+/// Returns why a root cannot have a driver; `None` if it can.
+fn obstacle(_root: &Root, _target: &Target, _driver: &str) -> Option<String> {
+    None
+}

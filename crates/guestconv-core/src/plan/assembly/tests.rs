@@ -1,0 +1,113 @@
+//! Choices become hardware; what is not on offer, or what no system can start without, is an error with its code.
+
+use super::*;
+use crate::describe::tests::{guest, rhel};
+use crate::facts::Firmware;
+use crate::hardware::{HardwareDisk, HardwareFirmware, HardwareNic};
+use crate::knowledge::target;
+use crate::layout::{DeviceName, Disk, Filesystem, Layout};
+
+fn choices(rows: &[(Class, &str, Choice)]) -> Choices {
+    let row = |(class, id, choice): &(Class, &str, Choice)| ((*class, (*id).to_owned()), choice.clone());
+    Choices { devices: rows.iter().map(row).collect() }
+}
+
+fn driver(name: &str) -> Choice {
+    Choice::Driver(name.into())
+}
+
+fn two_disks() -> Facts {
+    guest(vec![rhel("/dev/sda", &[("eth0", None)])], &["sda", "sdb"], Firmware::Bios)
+}
+
+#[test]
+fn choices_become_hardware() {
+    let choices = choices(&[
+        (Class::Block, "sda", driver("scsi-hd")),
+        (Class::Block, "sdb", Choice::Removed),
+        (Class::Network, "eth0", driver("e1000")),
+        (Class::Graphics, "0", Choice::Removed),
+    ]);
+    let rhev = target("rhev-3.1").unwrap();
+    let plan = plan(&two_disks(), rhev, &choices, &PlanOptions::default()).unwrap();
+    let expected = Hardware {
+        machine: "pc".into(),
+        firmware: HardwareFirmware::Bios,
+        arch: "x86_64".into(),
+        disks: vec![HardwareDisk {
+            id: "sda".into(),
+            driver: "scsi-hd".into(),
+            controller: Some("virtio-scsi-pci".into()),
+        }],
+        nics: vec![HardwareNic { id: "eth0".into(), driver: "e1000".into(), mac: None }],
+        graphics: None,
+        console: Some("isa-serial".into()),
+    };
+    assert_eq!(plan.hardware, expected);
+    let cautions: Vec<_> = plan.findings.iter().filter(|finding| finding.code == "driver-caution").collect();
+    let text = "scsi-hd on Red Hat Enterprise Virtualization 3.1: needs RHEL 6.4 hosts; the manager offers it from 3.3 on";
+    assert_eq!(cautions, [&Finding::warning("driver-caution", text).about("scsi-hd")]);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let uefi = || Firmware::Uefi { esps: Vec::new() };
+    let efi = guest(vec![rhel("/dev/sda", &[])], &["sda"], uefi());
+    for (facts, rows, code) in [
+        (two_disks(), vec![(Class::Network, "eth0", driver("vmxnet3"))], "driver-not-offered"),
+        (two_disks(), vec![(Class::Network, "eth7", driver("e1000"))], "device-unknown"),
+        (two_disks(), vec![(Class::Block, "sda", Choice::Removed)], "disk-needed"),
+        (efi, vec![], "firmware-not-offered"),
+    ] {
+        let result = plan(&facts, target("rhev-3.1").unwrap(), &choices(&rows), &PlanOptions::default());
+        assert_eq!(result.unwrap_err().code, code, "{rows:?}");
+    }
+}
+
+#[test]
+fn a_guest_without_a_system_says_what_is_there() {
+    let disk = |name: &str| Disk { name: name.into(), size_bytes: 0, table: None, boot_code: None };
+    let swap = Filesystem {
+        device: DeviceName("/dev/sda".into()),
+        kind: "swap".into(),
+        uuid: None,
+        label: None,
+        subvolumes: Vec::new(),
+        dirty: false,
+    };
+    for (disks, filesystems, code, message) in [
+        (vec![], vec![], "no-disks", "the guest has no disks; add its disks in the order of the source"),
+        (
+            vec![disk("sda"), disk("sdb")],
+            vec![],
+            "disks-blank",
+            "nothing is on sda, sdb: no partition table and no file system; check that it is the right disk",
+        ),
+        (
+            vec![disk("sda")],
+            vec![swap],
+            "no-system",
+            "no installed system was found on sda: there is swap on /dev/sda; add all disks of the guest",
+        ),
+    ] {
+        let mut facts = guest(Vec::new(), &[], Firmware::None);
+        facts.layout = Layout { disks, filesystems, ..Layout::default() };
+        assert_eq!(require_system(&facts), Err(PlanError::new(code, message)));
+    }
+}
+
+#[test]
+fn each_root_sees_its_own_names() {
+    let roots = vec![rhel("/dev/sda", &[("eth0", None)]), rhel("/dev/sdb", &[("ens3", None)])];
+    let facts = guest(roots, &["sda", "sdb"], Firmware::Bios);
+    let kvm = target("kvm").unwrap();
+    let options = PlanOptions {
+        nics: vec![Nic { name: Some("eth0".into()), mac: "52:54:00:00:00:01".into() }],
+        ..PlanOptions::default()
+    };
+    let described = describe(&facts, kvm, &options.nics);
+    let cards = cards::cards(&facts, &options.nics);
+    let (choices, options) = for_root(&described, &described.devices, &cards, &options, 1);
+    assert_eq!(choices.drivers(Class::Network).collect::<Vec<_>>(), [("ens3", "virtio-net-pci")]);
+    assert_eq!(options.nics, [Nic { name: Some("ens3".into()), mac: "52:54:00:00:00:01".into() }]);
+}
