@@ -6,6 +6,8 @@ use crate::plan::{Context, Draft};
 use crate::tree::ReadError;
 use serde::{Deserialize, Serialize};
 
+pub use crate::formats::compressed::Compression;
+
 /// What is known of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,28 +19,6 @@ pub struct Facts {}
 /// [`ReadError`] if a file that is there cannot be read.
 pub fn facts(_probe: &Probe<'_>, _findings: &mut Vec<Finding>) -> Result<Facts, ReadError> {
     Ok(Facts {})
-}
-
-/// How a segment of an initramfs is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compression {
-    /// Not at all: plain cpio.
-    None,
-    /// gzip.
-    Gzip,
-    /// bzip2.
-    Bzip2,
-    /// Old lzma.
-    Lzma,
-    /// xz.
-    Xz,
-    /// lzop.
-    Lzo,
-    /// lz4, legacy frame.
-    Lz4,
-    /// zstd.
-    Zstd,
 }
 
 /// Plans what the initramfs images need.

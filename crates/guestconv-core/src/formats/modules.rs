@@ -1,0 +1,146 @@
+//! The text files that depmod leaves in `/lib/modules/VERSION`: `modules.dep`, `modules.alias`, `modules.softdep`,
+//! `modules.builtin` (modules.dep(5), depmod.d(5)); and what a module is called: its file's name up to the first dot,
+//! with `_` for `-`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Returns the name of a module as the kernel says it: `kernel/drivers/block/virtio-rng.ko.xz` is `virtio_rng`.
+pub fn module_name(path: &str) -> String {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.split('.').next().unwrap_or(file).replace('-', "_")
+}
+
+/// Returns whether a file of this name is a kernel module, compressed or not.
+pub fn is_module(name: &str) -> bool {
+    ["", ".gz", ".xz", ".zst", ".bz2", ".lzma"]
+        .iter()
+        .any(|suffix| name.strip_suffix(suffix).is_some_and(|name| name.ends_with(".ko")))
+}
+
+/// Returns an alias or module name as the index has it: `_` for `-` outside of `[…]`.
+pub fn normalised_alias(alias: &str) -> String {
+    let mut inside = false;
+    let replace = |letter: char| {
+        match letter {
+            '[' => inside = true,
+            ']' => inside = false,
+            _ => {}
+        }
+        if letter == '-' && !inside { '_' } else { letter }
+    };
+    alias.chars().map(replace).collect()
+}
+
+/// What `modules.dep` says of one module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dependency {
+    /// Path of its file, relative to the module directory (absolute where an old depmod wrote it so).
+    pub path: String,
+    /// Paths of the modules that it needs, all of them, the first to be loaded last.
+    pub needs: Vec<String>,
+    /// Its position in the file.
+    pub position: u32,
+}
+
+/// Returns what `modules.dep` says, by module name; of two files of one name the first wins, as in libkmod.
+pub fn dependencies(text: &str) -> BTreeMap<String, Dependency> {
+    let mut found = BTreeMap::new();
+    for (position, line) in (0..).zip(text.lines().filter(|line| line.contains(':'))) {
+        let Some((path, needs)) = line.split_once(':') else { continue };
+        let path = path.trim().to_owned();
+        let needs = needs.split_whitespace().map(str::to_owned).collect();
+        found.entry(module_name(&path)).or_insert(Dependency { path, needs, position });
+    }
+    found
+}
+
+/// Returns alias and module name of every line of `modules.alias`, in its order.
+pub fn aliases(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.lines().filter_map(|line| {
+        let (alias, module) = line.strip_prefix("alias ")?.rsplit_once(' ')?;
+        Some((alias.trim(), module.trim()))
+    })
+}
+
+/// What `modules.softdep` says of one module: what is loaded before and after it, if it is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SoftDependency {
+    /// Modules or aliases that are loaded before.
+    pub before: Vec<String>,
+    /// Modules or aliases that are loaded after.
+    pub after: Vec<String>,
+}
+
+/// Returns what `modules.softdep` says, by module name.
+pub fn soft_dependencies(text: &str) -> BTreeMap<String, SoftDependency> {
+    let mut found: BTreeMap<String, SoftDependency> = BTreeMap::new();
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        let (Some("softdep"), Some(module)) = (words.next(), words.next()) else { continue };
+        let soft = found.entry(module_name(module)).or_default();
+        let mut after = None;
+        for word in words {
+            match (word, after) {
+                ("pre:", _) => after = Some(false),
+                ("post:", _) => after = Some(true),
+                (word, Some(false)) => soft.before.push(word.to_owned()),
+                (word, Some(true)) => soft.after.push(word.to_owned()),
+                (_, None) => {}
+            }
+        }
+    }
+    found
+}
+
+/// Returns the names of the modules that `modules.builtin` says are built into the kernel.
+pub fn builtin(text: &str) -> BTreeSet<String> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(module_name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for (path, name, module) in [
+            ("kernel/drivers/char/hw_random/virtio-rng.ko", "virtio_rng", true),
+            ("kernel/drivers/block/virtio_blk.ko.xz", "virtio_blk", true),
+            ("extra/x.ko.zst", "x", true),
+            ("modules.dep", "modules", false),
+            ("x.ko.sig", "x", false),
+        ] {
+            assert_eq!((module_name(path).as_str(), is_module(path)), (name, module), "{path}");
+        }
+        assert_eq!(normalised_alias("of:N*T*Ca-b[a-c]-d"), "of:N*T*Ca_b[a-c]_d");
+    }
+
+    #[test]
+    fn files_of_depmod() {
+        let text = "kernel/a.ko.xz: kernel/b-c.ko.xz kernel/d.ko.xz\nupdates/d.ko:\nkernel/d.ko.xz:\n";
+        let needs = vec!["kernel/b-c.ko.xz".to_owned(), "kernel/d.ko.xz".to_owned()];
+        let expected = BTreeMap::from([
+            ("a".to_owned(), Dependency { path: "kernel/a.ko.xz".into(), needs, position: 0 }),
+            ("d".to_owned(), Dependency { path: "updates/d.ko".into(), needs: Vec::new(), position: 1 }),
+        ]);
+        assert_eq!(dependencies(text), expected);
+
+        let text = "# Aliases extracted from modules themselves.\nalias pci:v*d*sv* a\nalias fs-ext4 ext4\n";
+        let pairs: Vec<_> = aliases(text).collect();
+        assert_eq!(pairs, [("pci:v*d*sv*", "a"), ("fs-ext4", "ext4")]);
+
+        let text = "# Soft\nsoftdep libcrc32c pre: crc32c\nsoftdep a-b post: c pre: d e\n";
+        let soft = |before: &[&str], after: &[&str]| SoftDependency {
+            before: before.iter().map(|name| (*name).to_owned()).collect(),
+            after: after.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let expected = BTreeMap::from([
+            ("libcrc32c".to_owned(), soft(&["crc32c"], &[])),
+            ("a_b".to_owned(), soft(&["d", "e"], &["c"])),
+        ]);
+        assert_eq!(soft_dependencies(text), expected);
+
+        let names: Vec<_> = builtin("kernel/drivers/ata/libata.ko\nkernel/x-y.ko\n\n").into_iter().collect();
+        assert_eq!(names, ["libata", "x_y"]);
+    }
+}
