@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
         if first != b'0' {
             return Ok(Item::End);
         }
-        if self.offset % 4 != 0 {
+        if !self.offset.is_multiple_of(4) {
             return Err(CpioError::Alignment { offset: self.offset });
         }
         let offset = self.offset;
@@ -229,7 +229,8 @@ fn parsed_header(header: &[u8; HEADER_BYTES]) -> Option<(Entry, u32)> {
     for (value, digits) in values.iter_mut().zip(fields.chunks_exact(8)) {
         *value = hex(digits)?;
     }
-    let [inode, mode, _, _, links, _, size_bytes, major, minor, node_major, node_minor, name_bytes, _] = values;
+    let [inode, mode, _, _, links, _, size_bytes, major, minor, node_major, node_minor, name_bytes, _] =
+        values;
     let (device, node) = ((major, minor), (node_major, node_minor));
     Some((Entry { name: String::new(), mode, inode, device, links, size_bytes, node }, name_bytes))
 }
@@ -381,8 +382,7 @@ mod tests {
         writer.character_device("console", 0o600, (5, 1)).unwrap();
         let bytes = writer.finish();
         assert_eq!(bytes.len() % 512, 0);
-        let lines =
-            ["lib 40755 ", "lib/a 100600 abc", "init 120777 /sbin/init", "console 20600 ", "trailer"];
+        let lines = ["lib 40755 ", "lib/a 100600 abc", "init 120777 /sbin/init", "console 20600 ", "trailer"];
         assert_eq!(items(&bytes, 0), lines);
     }
 

@@ -129,7 +129,9 @@ pub fn chunks(data: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn unpacked(mut bytes: &[u8]) -> std::io::Result<(Vec<u8>, Option<(Tail, u64)>)> {
+    type Unpacked = (Vec<u8>, Option<(Tail, u64)>);
+
+    fn unpacked(mut bytes: &[u8]) -> std::io::Result<Unpacked> {
         let mut buffers = Buffers::default();
         let mut decoder = Decoder::new(&mut bytes, &mut buffers);
         let mut out = Vec::new();
