@@ -90,7 +90,14 @@ fn boot(facts: &Facts) -> Boot {
         Firmware::Both { .. } => "both",
         Firmware::None => "none",
     };
-    let loaders: Vec<Loader> = Vec::new();
+    let mut loaders: Vec<Loader> = Vec::new();
+    for loader in facts.roots.iter().filter_map(Root::linux).flat_map(|linux| &linux.bootloader.loaders) {
+        let Some(disk) = loader.disk.clone() else { continue };
+        let loader = Loader { disk, name: loader.kind.name().to_owned() };
+        if !loaders.contains(&loader) {
+            loaders.push(loader);
+        }
+    }
     Boot { firmware: firmware.to_owned(), loaders }
 }
 

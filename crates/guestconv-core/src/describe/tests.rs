@@ -7,6 +7,7 @@ use crate::facts::{FACTS_SCHEMA, Mount};
 use crate::knowledge::target;
 use crate::layout::{DeviceName, Disk, Layout};
 use crate::linux;
+use crate::linux::bootloader::{self, LoaderKind};
 use crate::linux::network::Interface;
 use crate::path::GuestPath;
 
@@ -52,7 +53,15 @@ fn cards_of(description: &Description) -> Vec<(&str, Option<&str>)> {
 
 #[test]
 fn the_seeds_guest_is_described_as_in_the_seed() {
-    let facts = guest(vec![rhel("/dev/sda1", &[("eth0", None), ("eth1", None)])], &["sda"], Firmware::Bios);
+    let mut root = rhel("/dev/sda1", &[("eth0", None), ("eth1", None)]);
+    let System::Linux(linux) = &mut root.system;
+    let loader = |disk: Option<&str>| bootloader::Loader {
+        kind: LoaderKind::GrubLegacy,
+        disk: disk.map(str::to_owned),
+        configs: Vec::new(),
+    };
+    linux.bootloader.loaders = vec![loader(Some("sda")), loader(None), loader(Some("sda"))];
+    let facts = guest(vec![root], &["sda"], Firmware::Bios);
     let expected = "<?xml version='1.0' encoding='utf-8'?>
 <guestconv version='1' target='rhev-3.1'>
   <info root='/dev/sda1'>
@@ -67,7 +76,9 @@ fn the_seeds_guest_is_described_as_in_the_seed() {
     <osinfo>rhel6.4</osinfo>
     <product>Red Hat Enterprise Linux Server release 6.4 (Santiago)</product>
   </info>
-  <boot firmware='bios'/>
+  <boot firmware='bios'>
+    <loader disk='sda' name='grub-legacy'/>
+  </boot>
   <devices>
     <graphics id='0' driver='qxl-vga' updatable='1'>
       <driver>qxl-vga</driver>

@@ -48,6 +48,18 @@ pub enum LoaderKind {
     Extlinux,
 }
 
+impl LoaderKind {
+    /// Returns its name in the documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grub2 => "grub2",
+            Self::GrubLegacy => "grub-legacy",
+            Self::SystemdBoot => "systemd-boot",
+            Self::Extlinux => "extlinux",
+        }
+    }
+}
+
 /// A file of a boot loader.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

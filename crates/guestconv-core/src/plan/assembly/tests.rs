@@ -73,6 +73,7 @@ fn a_guest_without_a_system_says_what_is_there() {
         uuid: None,
         label: None,
         subvolumes: Vec::new(),
+        default_subvolume: None,
         dirty: false,
     };
     for (disks, filesystems, code, message) in [
