@@ -1,5 +1,7 @@
 //! Inspection: the order of the probes and nothing else. The agent calls it where the files are, tests over memory.
 
+mod mounts;
+
 use crate::facts::{Facts, Mount, Root, System};
 use crate::finding::Finding;
 use crate::layout::{DeviceName, Layout};
@@ -18,8 +20,7 @@ pub fn mounts(
     subvolume: Option<&str>,
     findings: &mut Vec<Finding>,
 ) -> Result<Option<Vec<Mount>>, ReadError> {
-    let _ = (tree, layout, device, subvolume, findings);
-    Ok(None)
+    mounts::mounts(tree, layout, device, subvolume, findings)
 }
 
 /// Reads one root, all mounted; `None` if it is no system.

@@ -54,6 +54,11 @@ pub fn is_unstable(spec: &str) -> bool {
     }
 }
 
+/// Returns whether a name says the content or the partition's own identity: `UUID=` and its like.
+pub fn is_tagged(spec: &str) -> bool {
+    tagged(spec).is_some()
+}
+
 /// Returns the name that means this device on every bus: `UUID=` of what is on it, else `PARTUUID=`, else `LABEL=`; a
 /// logical volume's own. `None` if it has none that no other device of the guest has.
 pub fn stable_name(layout: &Layout, device: &DeviceName) -> Option<String> {
@@ -257,4 +262,155 @@ fn positional(name: &str) -> Option<Place> {
     let count = letters.bytes().fold(0, |count, letter| count * 26 + usize::from(letter - b'a') + 1);
     let partition = if digits.is_empty() { None } else { Some(digits.parse().ok()?) };
     Some(Place { disk: count - 1, partition })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::{LogicalVolume, Partition, PartitionTable, TableKind, VolumeGroup};
+
+    fn disk(name: &str, partitions: &[u32]) -> Disk {
+        let partition = |number: &u32| Partition {
+            device: DeviceName(format!("/dev/{name}{number}")),
+            number: *number,
+            start_bytes: 0,
+            size_bytes: 0,
+            type_id: "83".into(),
+            partuuid: Some(format!("{name}-0{number}")),
+            label: Some(format!("part{number}")),
+            bootable: false,
+        };
+        let partitions: Vec<_> = partitions.iter().map(partition).collect();
+        let table = (!partitions.is_empty()).then(|| PartitionTable {
+            kind: TableKind::Gpt,
+            id: "i".into(),
+            partitions,
+        });
+        Disk { name: name.into(), size_bytes: 0, table, boot_code: None }
+    }
+
+    fn content(device: &str, kind: &str, uuid: &str, label: Option<&str>) -> Filesystem {
+        Filesystem {
+            device: DeviceName(device.into()),
+            kind: kind.into(),
+            uuid: (!uuid.is_empty()).then(|| uuid.into()),
+            label: label.map(str::to_owned),
+            subvolumes: Vec::new(),
+            default_subvolume: None,
+            dirty: false,
+        }
+    }
+
+    /// Two disks; the second has a copy of the first's file system, and a disk without a table.
+    fn layout() -> Layout {
+        let volume = LogicalVolume {
+            device: DeviceName("/dev/vg-a/lv-root".into()),
+            name: "lv-root".into(),
+            size_bytes: 0,
+            segment_types: vec![],
+        };
+        Layout {
+            disks: vec![disk("sda", &[1, 2, 3, 5]), disk("sdb", &[1, 2]), disk("sdc", &[])],
+            volume_groups: vec![VolumeGroup {
+                name: "vg-a".into(),
+                uuid: "v".into(),
+                physical_volumes: vec![DeviceName("/dev/sda3".into()), DeviceName("/dev/sdb2".into())],
+                logical_volumes: vec![volume],
+            }],
+            filesystems: vec![
+                content("/dev/sda1", "ext4", "ABCD-1", Some("my root")),
+                content("/dev/sda2", "swap", "", Some("sw")),
+                content("/dev/sda3", "LVM2_member", "pv1", None),
+                content("/dev/sda5", "ext4", "same", None),
+                content("/dev/sdb1", "ext4", "same", None),
+                content("/dev/sdc", "xfs", "c-uuid", None),
+                content("/dev/vg-a/lv-root", "xfs", "lv-uuid", None),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_guests_names_mean_devices_of_the_layout() {
+        for (spec, device, unstable) in [
+            ("UUID=abcd-1", Some("/dev/sda1"), false),
+            ("UUID=\"ABCD-1\"", Some("/dev/sda1"), false),
+            ("UUID=same", None, false),
+            ("LABEL='my root'", Some("/dev/sda1"), false),
+            ("/dev/disk/by-label/my\\x20root", Some("/dev/sda1"), false),
+            ("/dev/disk/by-uuid/ABCD-1", Some("/dev/sda1"), false),
+            ("PARTUUID=SDA-02", Some("/dev/sda2"), false),
+            ("PARTLABEL=part3", Some("/dev/sda3"), false),
+            ("PARTLABEL=part1", None, false),
+            ("/dev/sda1", Some("/dev/sda1"), true),
+            ("/dev/hda5", Some("/dev/sda5"), true),
+            ("/dev/xvda1", Some("/dev/sda1"), true),
+            ("/dev/vdb1", Some("/dev/sdb1"), true),
+            ("/dev/vdb", Some("/dev/sdb"), true),
+            ("/dev/xvdc1", Some("/dev/sdc"), true),
+            ("/dev/xvdc2", None, true),
+            ("/dev/sdz1", None, true),
+            ("/dev/sda9", None, true),
+            ("/dev/nvme1n1p2", Some("/dev/sdb2"), true),
+            ("/dev/nvme0n1", Some("/dev/sda"), true),
+            ("/dev/mmcblk0p1", Some("/dev/sda1"), true),
+            ("/dev/cciss/c0d0p2", Some("/dev/sda2"), true),
+            ("/dev/mapper/vg--a-lv--root", Some("/dev/vg-a/lv-root"), false),
+            ("/dev/vg-a/lv-root", Some("/dev/vg-a/lv-root"), false),
+            ("/dev/disk/by-id/dm-name-vg--a-lv--root", Some("/dev/vg-a/lv-root"), false),
+            ("/dev/disk/by-id/ata-QEMU_1-part1", None, true),
+            ("/dev/disk/by-path/pci-0000:00:10.0-scsi-0:0:0:0-part1", None, true),
+            ("/dev/mapper/luks-1", None, false),
+            ("/dev/md0", None, false),
+            ("/dev/dm-0", None, true),
+            ("/dev/sr0", None, false),
+            ("/dev/root", None, false),
+            ("/dev/sdaaaaaaaaaaaa1", None, false),
+            ("tmpfs", None, false),
+        ] {
+            assert_eq!(resolve(&layout(), spec), device.map(|name| DeviceName(name.into())), "{spec}");
+            assert_eq!(is_unstable(spec), unstable, "{spec}");
+        }
+    }
+
+    #[test]
+    fn names_of_hardware_are_clear_where_there_is_one_disk() {
+        let layout = Layout { disks: vec![disk("sda", &[1])], ..Layout::default() };
+        for (spec, device) in [
+            ("/dev/disk/by-id/scsi-36000c29-part1", Some("/dev/sda1")),
+            ("/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:0:0", Some("/dev/sda")),
+            ("/dev/disk/by-id/scsi-36000c29-part2", None),
+            ("/dev/disk/by-id/dm-uuid-LVM-x", None),
+        ] {
+            assert_eq!(resolve(&layout, spec), device.map(|name| DeviceName(name.into())), "{spec}");
+        }
+    }
+
+    #[test]
+    fn the_stable_name_is_one_that_no_other_device_has() {
+        for (device, name) in [
+            ("/dev/sda1", Some("UUID=ABCD-1")),
+            ("/dev/sda2", Some("PARTUUID=sda-02")),
+            ("/dev/sda3", Some("PARTUUID=sda-03")),
+            ("/dev/sda5", Some("PARTUUID=sda-05")),
+            ("/dev/sdc", Some("UUID=c-uuid")),
+            ("/dev/sdb", None),
+            ("/dev/vg-a/lv-root", Some("/dev/vg-a/lv-root")),
+        ] {
+            let found = stable_name(&layout(), &DeviceName(device.into()));
+            assert_eq!(found.as_deref(), name, "{device}");
+        }
+        assert!(has_duplicate_uuid(&layout(), &DeviceName("/dev/sdb1".into())));
+    }
+
+    #[test]
+    fn a_volume_lies_on_the_disks_of_its_group() {
+        for (device, names) in
+            [("/dev/vg-a/lv-root", vec!["sda", "sdb"]), ("/dev/sdb1", vec!["sdb"]), ("/dev/sdc", vec!["sdc"])]
+        {
+            let layout = layout();
+            let found: Vec<_> =
+                disks(&layout, &DeviceName(device.into())).iter().map(|disk| disk.name.as_str()).collect();
+            assert_eq!(found, names, "{device}");
+        }
+    }
 }
