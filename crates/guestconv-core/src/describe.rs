@@ -6,7 +6,7 @@
 pub mod cards;
 pub mod offers;
 
-use crate::description::{Boot, Class, Description, Device, Info, Loader};
+use crate::description::{Boot, Class, DESCRIPTION_SCHEMA, Description, Device, Info, Loader};
 use crate::facts::{Facts, Firmware, Root, System};
 use crate::finding::Finding;
 use crate::hardware;
@@ -58,6 +58,7 @@ pub fn describe(facts: &Facts, target: &Target, nics: &[Nic]) -> Description {
         }
     }
     Description {
+        schema: DESCRIPTION_SCHEMA,
         target: target.id.clone(),
         systems: facts.roots.iter().map(info).collect(),
         boot: boot(facts),

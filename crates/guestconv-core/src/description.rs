@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Description {
+    /// Version of this document's shape: [`DESCRIPTION_SCHEMA`].
+    pub schema: u32,
     /// The target's id.
     pub target: String,
     /// One per installed system; the first boots by default.
@@ -26,6 +28,9 @@ pub struct Description {
     /// What a person should know.
     pub findings: Vec<Finding>,
 }
+
+/// The version of the description's shape, as JSON and as XML.
+pub const DESCRIPTION_SCHEMA: u32 = 1;
 
 /// What an installed system is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,3 +40,11 @@ impl fmt::Debug for TextFile {
         write!(f, "TextFile({}, {} bytes)", self.path, self.text.len())
     }
 }
+
+/// Returns what a guest says as it may be shown on a terminal: control characters are written out, so that they move no
+/// cursor and end no line.
+pub fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
+}

@@ -8,9 +8,6 @@ use super::{Description, Device, Info};
 use crate::finding::{Finding, Severity};
 use std::fmt::Write;
 
-/// The version of the document's shape.
-pub const VERSION: &str = "1";
-
 /// An element of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Element {
@@ -47,7 +44,7 @@ pub(super) fn document(description: &Description) -> Element {
     children.push(Element::new("devices").with(description.devices.iter().map(device)));
     children.push(Element::new("findings").with(description.findings.iter().map(finding)));
     Element::new("guestconv")
-        .attribute("version", VERSION)
+        .attribute("version", &description.schema.to_string())
         .attribute("target", &description.target)
         .with(children)
 }
@@ -178,6 +175,7 @@ pub(crate) mod tests {
             mac: mac.map(str::to_owned),
         };
         Description {
+            schema: super::super::DESCRIPTION_SCHEMA,
             target: "rhev-3.1".into(),
             systems: vec![Info {
                 root: "/dev/sda1".into(),

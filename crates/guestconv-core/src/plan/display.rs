@@ -6,6 +6,7 @@
 use super::{Plan, Step};
 use crate::change::{Before, Change, FileHash, InitramfsAppend, ModuleLoader};
 use crate::hardware::{Hardware, HardwareFirmware};
+use crate::text::visible;
 use similar::TextDiff;
 use std::fmt;
 
@@ -137,13 +138,6 @@ fn words(before: &Before) -> String {
 fn hash(file: &FileHash) -> String {
     let short: String = file.sha256.chars().take(16).collect();
     format!("{} bytes, sha256 {}", file.size_bytes, visible(&short))
-}
-
-/// Returns a name with its control characters shown.
-fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-        .collect()
 }
 
 /// Returns a text with its control characters shown, but for tabs and line feeds.
