@@ -1,14 +1,18 @@
 //! Parsers and editors: text or bytes in, values out. They know nothing of conversion and open nothing.
 //! Unedited text comes back byte for byte.
 
+pub mod block;
 pub mod compressed;
 pub mod cpio;
 pub mod crypttab;
 pub mod fields;
 pub mod fstab;
 pub mod kconfig;
+pub mod lvm2;
 pub mod lz4_legacy;
 pub mod module_index;
 pub mod modules;
 pub mod os_release;
+pub mod partition_table;
 pub mod shell_vars;
+pub mod superblock;
