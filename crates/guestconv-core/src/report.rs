@@ -22,6 +22,13 @@ pub struct Outcome {
     pub error: Option<Failure>,
 }
 
+impl Outcome {
+    /// Returns the outcome of steps that were all done.
+    pub fn of(steps: Vec<StepOutcome>) -> Self {
+        Self { schema: 1, steps, error: None }
+    }
+}
+
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

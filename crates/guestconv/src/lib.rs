@@ -1,3 +1,23 @@
-//! Does what the core decides.
+//! guestconv makes a guest boot on another hypervisor: it looks at the disks, says what it would do, does it on overlays,
+//! looks again, and commits. [`Guest`] is the handle; its documents are plain values of [`core`].
+//!
+//! It needs neither root nor KVM: a guest's disks are reached by an appliance, a Linux kernel that runs as an ordinary
+//! process. It prints nothing: progress goes to an [`Observer`], errors are [`Error`]s with stable codes.
 
+mod appliance;
+mod commit;
+mod disks;
+mod error;
+mod guest;
+mod observe;
 pub mod prove;
+#[cfg(test)]
+mod testing;
+
+pub use appliance::APPLIANCE_VARIABLE;
+pub use disks::{DiskSpec, Format, ImageFormat};
+pub use error::{Error, ErrorKind, Result};
+pub use guest::{ConvertOptions, Guest, OpenedDisk, Options};
+/// The documents, and what is decided.
+pub use guestconv_core as core;
+pub use observe::{Cancel, Event, Observer, Silent, Stage, Timing, Timings, Traffic};

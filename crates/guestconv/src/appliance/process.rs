@@ -1,0 +1,251 @@
+//! The appliance's process: started confined, watched until it replied and went, killed if it does not, always reaped.
+
+use super::confine::{Confinement, confine};
+use super::find::Appliance;
+use super::reply::Incoming;
+use super::{cpu, private::PrivateDir};
+use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Cancel;
+use guestconv_core::protocol::Reply;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpgid};
+use std::fs::File;
+use std::io::{self, ErrorKind as IoKind, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// The memory that the appliance gets, in MiB.
+pub(super) const MEMORY_MIB: u64 = 384;
+/// How long the kernel may take to power off after the reply.
+const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
+/// How often somebody looks whether the caller cancelled.
+const TICK: Duration = Duration::from_millis(20);
+/// How much of what the kernel says is kept for errors.
+const LINES_CAP_BYTES: usize = 8192;
+
+/// What a process of the appliance is started with.
+pub(super) struct Start<'a> {
+    pub(super) appliance: &'a Appliance,
+    pub(super) directory: &'a PrivateDir,
+    pub(super) initramfs: &'a File,
+    pub(super) sockets: &'a [&'a Path],
+    pub(super) time_limit: Duration,
+}
+
+/// A running appliance; killed and reaped when this goes.
+pub(super) struct Process {
+    child: Child,
+    group: Option<Pid>,
+    pidfd: Option<OwnedFd>,
+    reply: UnixStream,
+    messages: Option<OwnedFd>,
+    said: Vec<u8>,
+    started: Instant,
+    time_limit: Duration,
+}
+
+/// How a run ended.
+pub(super) struct Ended {
+    /// What the agent replied, if anything.
+    pub(super) incoming: Incoming,
+    /// How the process ended.
+    pub(super) status: ExitStatus,
+    /// The last lines of the kernel.
+    pub(super) said: String,
+}
+
+impl Process {
+    pub(super) fn start(start: &Start<'_>) -> Result<Self> {
+        let failed = |error: io::Error| {
+            let kernel = start.appliance.kernel.display();
+            cannot_start(&format!("{kernel} cannot be executed: {error}")).caused_by(error)
+        };
+        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+        let (messages, their_messages) = io::pipe().map_err(failed)?;
+        let directory = start.directory.path();
+        let mut command = Command::new(&start.appliance.kernel);
+        command
+            .arg(format!("mem={MEMORY_MIB}M"))
+            .arg(format!("initrd=/proc/self/fd/{}", start.initramfs.as_raw_fd()))
+            .args(["lpj=5000000", "seccomp=auto", "quiet", "con=null", "con0=null", "ssl=null"])
+            .arg(format!("ssl0=fd:{}", theirs.as_raw_fd()))
+            .arg(format!("uml_dir={}", directory.join("uml").display()))
+            .args(start.sockets.iter().map(|socket| format!("virtio_uml.device={}:2", socket.display())))
+            .env_clear()
+            .env("TMPDIR", directory)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(their_messages)
+            .process_group(0);
+        let confinement = Confinement {
+            executable: &start.appliance.kernel,
+            directory,
+            descriptors: &[theirs.as_fd(), start.initramfs.as_fd()],
+            processor: cpu::choose(),
+            file_cap_bytes: (MEMORY_MIB + 16) << 20,
+            time_cap: start.time_limit,
+        };
+        confine(&mut command, &confinement).map_err(failed)?;
+        let started = Instant::now();
+        let child = command.spawn().map_err(failed)?;
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let process = Self {
+            pidfd: group.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()),
+            child,
+            group,
+            reply: ours,
+            messages: Some(messages.into()),
+            said: Vec::new(),
+            started,
+            time_limit: start.time_limit,
+        };
+        process.reply.set_nonblocking(true).map_err(failed)?;
+        Ok(process)
+    }
+
+    /// Waits until the process has ended by itself.
+    ///
+    /// # Errors
+    /// `appliance-timeout`, `cancelled`, `appliance-reply`: the process is killed then.
+    pub(super) fn wait(mut self, cancel: &Cancel) -> Result<Ended> {
+        let mut incoming = Incoming::default();
+        let mut replied: Option<Instant> = None;
+        let mut is_open = true;
+        loop {
+            self.sleep(is_open);
+            self.listen();
+            is_open = is_open && self.receive(&mut incoming)?;
+            if incoming.is_complete() {
+                replied.get_or_insert_with(Instant::now);
+            }
+            if let Some(status) = self.child.try_wait().map_err(waiting)? {
+                // All that it said is in the socket and the pipe by now.
+                self.listen();
+                if is_open {
+                    self.receive(&mut incoming)?;
+                }
+                return Ok(Ended { incoming, status, said: self.last_lines() });
+            }
+            cancel.check()?;
+            let is_late = self.started.elapsed() > self.time_limit;
+            let hangs = replied.is_some_and(|since| since.elapsed() > POWER_OFF_LIMIT);
+            if is_late || hangs {
+                return Err(self.timeout());
+            }
+        }
+    }
+
+    /// Sleeps until something happens, at most a tick.
+    fn sleep(&self, is_open: bool) {
+        let mut watched = Vec::new();
+        watched.extend(is_open.then(|| PollFd::new(&self.reply, PollFlags::IN)));
+        watched.extend(self.messages.as_ref().map(|messages| PollFd::new(messages, PollFlags::IN)));
+        watched.extend(self.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+        let tick = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
+        // An interrupted sleep is a short sleep.
+        let _ = poll(&mut watched, Some(&tick));
+    }
+
+    /// Takes in what there is of the reply; returns whether more may come.
+    fn receive(&mut self, incoming: &mut Incoming) -> Result<bool> {
+        let mut buffer = [0; 64 << 10];
+        loop {
+            match self.reply.read(&mut buffer) {
+                Ok(0) => return Ok(false),
+                Ok(count) => incoming.push(buffer.get(..count).unwrap_or_default())?,
+                Err(error) if error.kind() == IoKind::Interrupted => {}
+                Err(error) if error.kind() == IoKind::WouldBlock => return Ok(true),
+                Err(_) => return Ok(false),
+            }
+        }
+    }
+
+    /// Takes in what the kernel says; keeps the end of it.
+    fn listen(&mut self) {
+        let mut buffer = [0; 4096];
+        while let Some(messages) = &self.messages {
+            let ready = poll(&mut [PollFd::new(messages, PollFlags::IN)], Some(&Timespec::default()));
+            if ready != Ok(1) {
+                return;
+            }
+            match rustix::io::read(messages, &mut buffer) {
+                Ok(count) if count > 0 => {
+                    self.said.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                    let excess = self.said.len().saturating_sub(LINES_CAP_BYTES);
+                    self.said.drain(..excess);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                _ => self.messages = None,
+            }
+        }
+    }
+
+    fn last_lines(&self) -> String {
+        let text = String::from_utf8_lossy(&self.said);
+        let is_plain = |c: &char| *c == '\n' || !c.is_control();
+        text.chars().filter(is_plain).collect::<String>().trim().to_owned()
+    }
+
+    fn timeout(&self) -> Error {
+        let message = format!(
+            "the appliance did not answer within {} seconds and was killed{}",
+            self.started.elapsed().as_secs(),
+            last_words(&self.last_lines())
+        );
+        Error::new(ErrorKind::Appliance, "appliance-timeout", message)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The kernel's processes are in its group. A group that is gone, or a child that was reaped, is as it should be.
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        drop(self.child.wait());
+        // If we are the reaper of orphans (init of a container), the kernel's processes are ours to reap.
+        if let Some(group) = self.group {
+            while let Ok(Some(_)) = waitpgid(group, WaitOptions::NOHANG) {}
+        }
+    }
+}
+
+impl Ended {
+    /// Returns the reply of a run that ended well; `was_served` tells whether the kernel came as far as its disks.
+    pub(super) fn reply(self, was_served: bool) -> Result<Reply> {
+        if self.incoming.is_complete() {
+            return self.incoming.parse();
+        }
+        if !was_served && self.incoming.is_empty() {
+            return Err(cannot_start(&format!("{}{}", self.status, last_words(&self.said))));
+        }
+        let message = format!("the appliance died ({}){}", self.status, last_words(&self.said));
+        Err(Error::new(ErrorKind::Appliance, "appliance-died", message))
+    }
+}
+
+fn last_words(said: &str) -> String {
+    let mut lines: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(8).collect();
+    lines.reverse();
+    if lines.is_empty() { String::new() } else { format!("; its last words: {}", lines.join(" / ")) }
+}
+
+fn cannot_start(why: &str) -> Error {
+    Error::new(
+        ErrorKind::Appliance,
+        "appliance-cannot-start",
+        format!(
+            "the appliance cannot start on this machine: {why}; it needs x86-64 Linux, the right to use seccomp filters \
+             or ptrace on its own children, and {MEMORY_MIB} MiB in /dev/shm or TMPDIR without noexec"
+        ),
+    )
+}
+
+fn waiting(error: io::Error) -> Error {
+    Error::io("appliance-wait-failed", "wait for the appliance", error)
+}

@@ -1,0 +1,135 @@
+//! The reply of the agent. It comes from where a hostile guest was parsed, so it is hostile: capped, typed, and an error
+//! if it is anything but what [`guestconv_core::protocol`] says.
+
+use crate::error::{Error, ErrorKind, Result};
+use guestconv_core::protocol::{REPLY_CAP_BYTES, REPLY_MAGIC, Reply, VERSION};
+
+/// Eight hex digits and a line feed.
+const LENGTH_BYTES: usize = 9;
+/// What may come before the magic: a stray line of a kernel.
+const NOISE_CAP_BYTES: usize = 4096;
+
+/// A reply as it comes in.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    bytes: Vec<u8>,
+    body: Option<Body>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Body {
+    start: usize,
+    end: usize,
+}
+
+impl Incoming {
+    /// Takes more bytes.
+    ///
+    /// # Errors
+    /// `appliance-reply` as soon as it can be no reply.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes.extend_from_slice(bytes);
+        if self.body.is_none() {
+            self.body = self.header()?;
+        }
+        if self.body.is_some_and(|body| self.bytes.len() > body.end) {
+            return Err(nonsense("there is more than the reply"));
+        }
+        Ok(())
+    }
+
+    /// Returns whether all of the reply is here.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.body.is_some_and(|body| self.bytes.len() == body.end)
+    }
+
+    /// Returns whether nothing at all came.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn header(&self) -> Result<Option<Body>> {
+        let Some(magic) = self.bytes.windows(REPLY_MAGIC.len()).position(|window| window == REPLY_MAGIC)
+        else {
+            let is_noise = self.bytes.len() > NOISE_CAP_BYTES;
+            return if is_noise { Err(nonsense("it does not begin as a reply")) } else { Ok(None) };
+        };
+        let start = magic + REPLY_MAGIC.len() + LENGTH_BYTES;
+        let Some(length) = self.bytes.get(magic + REPLY_MAGIC.len()..start) else { return Ok(None) };
+        let digits = length.strip_suffix(b"\n").filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        let length = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        let length = length.ok_or_else(|| nonsense("its length is no number"))?;
+        if length > REPLY_CAP_BYTES {
+            return Err(nonsense("it is too long"));
+        }
+        let length = usize::try_from(length).map_err(|_| nonsense("it is too long"))?;
+        Ok(Some(Body { start, end: start + length }))
+    }
+
+    /// Returns the reply.
+    ///
+    /// # Errors
+    /// `appliance-reply` if it is not whole or not what an agent of our version says.
+    pub(crate) fn parse(&self) -> Result<Reply> {
+        let body = self.body.filter(|_| self.is_complete()).ok_or_else(|| nonsense("it is cut off"))?;
+        let json = self.bytes.get(body.start..body.end).unwrap_or_default();
+        let reply: Reply =
+            serde_json::from_slice(json).map_err(|error| nonsense("it cannot be read").caused_by(error))?;
+        if reply.version != VERSION {
+            let message = format!("the agent is of version {:?}, this library of {VERSION}", reply.version);
+            return Err(Error::new(ErrorKind::Appliance, "appliance-version", message));
+        }
+        Ok(reply)
+    }
+}
+
+fn nonsense(why: &str) -> Error {
+    Error::new(ErrorKind::Appliance, "appliance-reply", format!("the appliance answered nonsense: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guestconv_core::protocol::Answer;
+
+    fn framed(json: &str) -> Vec<u8> {
+        [REPLY_MAGIC, format!("{:08x}\n{json}", json.len()).as_bytes()].concat()
+    }
+
+    fn code(pieces: &[&[u8]]) -> Option<String> {
+        let mut incoming = Incoming::default();
+        let pushed = pieces.iter().try_for_each(|piece| incoming.push(piece));
+        pushed.and_then(|()| incoming.parse().map(drop)).err().map(|error| error.code().to_owned())
+    }
+
+    #[test]
+    fn only_a_whole_reply_of_our_version_is_one() {
+        let reply = Reply {
+            version: VERSION.to_owned(),
+            answer: Answer::Manifest(vec!["a".into()]),
+            timings: vec![],
+        };
+        let json = serde_json::to_string(&reply).unwrap();
+        let good = framed(&json);
+        let (nonsense, version) = (Some("appliance-reply"), Some("appliance-version"));
+        let too_long = [REPLY_MAGIC, b"ffffffff\n"].concat();
+        for (pieces, expected) in [
+            (vec![good.as_slice()], None),
+            (good.chunks(1).collect(), None),
+            (vec![b"noise of a kernel".as_slice(), &good], None),
+            (vec![&good[..good.len() - 1]], nonsense),
+            (vec![&good, b"x"], nonsense),
+            (vec![b"".as_slice()], nonsense),
+            (vec![&[b'x'; 5000]], nonsense),
+            (vec![&too_long], nonsense),
+            (vec![&[REPLY_MAGIC, b"0000+001\n1"].concat()], nonsense),
+            (vec![&framed("{}")], nonsense),
+            (vec![&framed(&json.replace('{', "{\"more\":1,"))], nonsense),
+            (vec![&framed(&json.replace(VERSION, "0.0.9"))], version),
+        ] {
+            let shown = String::from_utf8_lossy(&pieces.concat()).into_owned();
+            assert_eq!(code(&pieces).as_deref(), expected, "{shown:.200}");
+        }
+    }
+}

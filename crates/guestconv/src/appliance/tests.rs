@@ -1,0 +1,175 @@
+//! Runs of the real kernel with the test agent, good and bad.
+
+use crate::error::Result;
+use crate::guest::{Guest, Options};
+use crate::testing;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+fn code<T>(result: Result<T>) -> String {
+    result.err().map_or("done".to_owned(), |error| error.code().to_owned())
+}
+
+fn inspected(task: &str, options: &Options) -> Result<()> {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = testing::disk(dir.path(), task, 1 << 20);
+    Guest::open(vec![disk], options.clone())?.inspect().map(drop)
+}
+
+#[test]
+fn every_way_to_end_has_its_code_and_leaves_nothing() {
+    let Some(options) = testing::options() else { return };
+    let short = Options { time_limit: Duration::from_secs(2), ..options.clone() };
+    for (task, options, expected) in [
+        ("facts", &options, "done"),
+        ("hang", &short, "appliance-timeout"),
+        ("die", &options, "appliance-died"),
+        ("silent", &options, "appliance-died"),
+        ("garbage", &options, "appliance-reply"),
+        ("old", &options, "appliance-version"),
+        ("failure", &options, "tested"),
+        ("large", &options, "appliance-reply"), // the answer to another question, 32 MiB of it
+    ] {
+        let begun = Instant::now();
+        assert_eq!(code(inspected(task, options)), expected, "{task}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{task} took {:?}", begun.elapsed());
+    }
+    let me = format!("guestconv-run-{}", std::process::id());
+    for place in ["/dev/shm".into(), std::env::temp_dir()] {
+        let left: Vec<_> = testing::names(&place).into_iter().filter(|name| name.starts_with(&me)).collect();
+        assert_eq!(left, Vec::<String>::new(), "{}", place.display());
+    }
+}
+
+#[test]
+fn a_kernel_that_cannot_run_is_told_from_one_that_dies() {
+    let Some(options) = testing::options() else { return };
+    let good = options.appliance.clone().unwrap();
+    for (name, kernel, mode) in [
+        ("no program", b"this is no program".to_vec(), 0o755),
+        ("no permission", b"".to_vec(), 0o644),
+        ("ends at once", fs::read("/bin/false").unwrap(), 0o755),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["agent", "VERSION"] {
+            fs::copy(good.join(file), dir.path().join(file)).unwrap();
+        }
+        let path = dir.path().join("kernel");
+        fs::write(&path, kernel).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let options = Options { appliance: Some(dir.path().to_owned()), ..options.clone() };
+        assert_eq!(code(inspected("facts", &options)), "appliance-cannot-start", "{name}");
+    }
+}
+
+#[test]
+fn cancelling_stops_a_run_at_once() {
+    let Some(options) = testing::options() else { return };
+    let cancel = options.cancel.clone();
+    let canceller = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        cancel.cancel();
+    });
+    let begun = Instant::now();
+    assert_eq!(code(inspected("hang", &options)), "cancelled");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    canceller.join().unwrap();
+}
+
+#[test]
+fn many_requests_of_any_size_and_place_read_back_as_written() {
+    let Some(options) = testing::options() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let disk = testing::disk(dir.path(), "pattern", 3 << 20);
+    let before = fs::read(&disk.path).unwrap();
+    let mut guest = Guest::open(vec![disk.clone()], options).unwrap();
+    assert_eq!(guest.manifest().unwrap(), ["0 differ"]);
+    assert_eq!(fs::read(&disk.path).unwrap(), before, "only the overlay was written");
+    let traffic = guest.timings().disks[0];
+    assert!(traffic.read_bytes >= 3 << 20 && traffic.written_bytes > 1 << 20, "{traffic:?}");
+    assert_eq!(testing::names(dir.path()), ["pattern.img"]);
+}
+
+#[test]
+fn many_disks_and_many_runs_at_a_time() {
+    let Some(options) = testing::options() else { return };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let dir = tempfile::tempdir().unwrap();
+                let named = |number: usize| testing::disk(dir.path(), &format!("facts{number}"), 1 << 20);
+                let mut guest = Guest::open((0..8).map(named).collect(), options.clone()).unwrap();
+                assert_eq!(code(guest.inspect().map(drop)), "done");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_host_that_forbids_ptrace_is_good_enough() {
+    let Some(options) = testing::options() else { return };
+    let result = std::thread::spawn(move || {
+        forbid_ptrace();
+        code(inspected("facts", &options))
+    });
+    assert_eq!(result.join().unwrap(), "done");
+}
+
+/// Installs a seccomp filter for this thread and all that it starts: ptrace fails with EPERM.
+#[allow(unsafe_code, reason = "a seccomp filter can only be installed by a system call with a pointer")]
+fn forbid_ptrace() {
+    rustix::thread::set_no_new_privs(true).unwrap();
+    let instruction = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut filter = [
+        instruction((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, 0),
+        instruction((libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16, 0, 1, libc::SYS_ptrace as u32),
+        instruction((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        instruction((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: the program and its instructions live until the call returns; the kernel copies them.
+    let result = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    // SAFETY: asks for nothing but the error.
+    let result = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
+    assert_eq!(result, -1, "ptrace is forbidden");
+}
+
+/// Runs one test of this program again, as nobody, from a place that nobody may read.
+#[test]
+fn an_ordinary_user_is_good_enough() {
+    let Some(options) = testing::options() else { return };
+    if !rustix::process::geteuid().is_root() {
+        return; // then all the other tests show it
+    }
+    use std::os::unix::process::CommandExt;
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let program = dir.path().join("tests");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let output = std::process::Command::new(&program)
+        .args(["--exact", "appliance::tests::as_this_user", "--nocapture"])
+        .env("GUESTCONV_TEST_APPLIANCE", options.appliance.unwrap())
+        .env("TMPDIR", dir.path())
+        .current_dir(dir.path())
+        .uid(65534)
+        .gid(65534)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.contains("inspected as 65534") && output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn as_this_user() {
+    let Some(appliance) = std::env::var_os("GUESTCONV_TEST_APPLIANCE") else { return };
+    let options = Options { appliance: Some(Path::new(&appliance).to_owned()), ..Options::default() };
+    assert_eq!(code(inspected("facts", &options)), "done");
+    println!("inspected as {}", rustix::process::geteuid().as_raw());
+}

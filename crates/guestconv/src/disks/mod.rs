@@ -1,0 +1,103 @@
+//! The guest's disks on the host: opened, locked, served to the appliance, always under an overlay.
+
+mod image;
+mod lock;
+pub(crate) mod overlay;
+mod request;
+mod server;
+mod spec;
+
+pub use image::ImageFormat;
+pub(crate) use image::{Access, Image};
+pub(crate) use server::{Durability, Server};
+pub use spec::{DiskSpec, Format};
+
+use crate::error::Result;
+use crate::observe::Traffic;
+use lock::Lock;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// An opened disk of the guest.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    /// Its short name in the documents.
+    pub(crate) name: String,
+    /// Where it is, made absolute with links resolved.
+    pub(crate) path: PathBuf,
+    /// Its format.
+    pub(crate) format: ImageFormat,
+    /// Its content, for reading.
+    pub(crate) base: Image,
+    /// What the appliance read and wrote.
+    pub(crate) counters: Arc<Counters>,
+    spec: DiskSpec,
+    lock: Lock,
+}
+
+/// Counts what goes to and from a disk.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) read_bytes: AtomicU64,
+    pub(crate) written_bytes: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) committed_bytes: AtomicU64,
+}
+
+impl Counters {
+    /// Returns the counts so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        Traffic {
+            read_bytes: self.read_bytes.load(Ordering::Relaxed),
+            written_bytes: self.written_bytes.load(Ordering::Relaxed),
+            requests: self.requests.load(Ordering::Relaxed),
+            committed_bytes: self.committed_bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Opens the disks for reading, in order, and locks them against writers.
+pub(crate) fn open(specs: &[DiskSpec]) -> Result<Vec<Disk>> {
+    let names = spec::names(specs)?;
+    specs.iter().zip(names).map(|(spec, name)| Disk::open(spec, name)).collect()
+}
+
+impl Disk {
+    fn open(spec: &DiskSpec, name: String) -> Result<Self> {
+        let format = image::format(spec)?;
+        let failed =
+            |error| crate::Error::io("disk-open-failed", format_args!("open {}", spec.path.display()), error);
+        let path = fs::canonicalize(&spec.path).map_err(failed)?;
+        let lock = Lock::for_reading(fs::File::open(&path).map_err(failed)?, &spec.path)?;
+        let base = image::open(spec, format, Access::Read)?;
+        Ok(Self { name, path, format, base, counters: Arc::default(), spec: spec.clone(), lock })
+    }
+
+    /// Locks the disk for a conversion: nobody else may read or write.
+    pub(crate) fn lock_for_writing(&self) -> Result<()> {
+        self.lock.upgrade(&self.spec.path)
+    }
+
+    /// Lets others read again.
+    pub(crate) fn unlock_writing(&self) {
+        self.lock.downgrade();
+    }
+
+    /// Opens the image a second time, for the commit to write.
+    pub(crate) fn open_for_writing(&self) -> Result<Image> {
+        image::open(&self.spec, self.format, Access::Write)
+    }
+
+    /// Forgets what was read of the image: it was written by another access.
+    pub(crate) fn reopen(&mut self) -> Result<()> {
+        self.base = image::open(&self.spec, self.format, Access::Read)?;
+        Ok(())
+    }
+
+    /// Returns the path as the caller gave it.
+    pub(crate) fn given_path(&self) -> &Path {
+        &self.spec.path
+    }
+}

@@ -1,0 +1,56 @@
+//! Overlays: every write of the appliance goes into a qcow2 image of ours above the caller's image, never into that.
+//!
+//! For reading the overlay is memory and is thrown away: a dirty journal is replayed there as the guest would. For a
+//! conversion it is a file, `NAME.guestconv-overlay`, which the commit folds into the disk.
+
+use super::image::{Image, ImageFormat};
+use crate::error::{Error, Result};
+use imago::file::File;
+use imago::qcow2::Qcow2;
+use imago::{DenyImplicitOpenGate, FormatAccess, FormatCreateBuilder, FormatDriverBuilder};
+use rustix::fs::MemfdFlags;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Small clusters: a journal's replay and an edited file touch few bytes, and what is not touched is not copied.
+const CLUSTER_BYTES: usize = 16 << 10;
+
+/// Returns an overlay above `base` that lives in memory and dies with the last user.
+pub(crate) fn throw_away(base: &Image) -> Result<Image> {
+    let failed = |error: io::Error| Error::io("overlay-failed", "make an overlay in memory", error);
+    let file = rustix::fs::memfd_create("guestconv-overlay", MemfdFlags::CLOEXEC);
+    create(base, fs::File::from(file.map_err(|error| failed(error.into()))?), None).map_err(failed)
+}
+
+/// Returns an overlay above `base` in the new file `path`; `base_path` and its format are written down in it, for people.
+pub(crate) fn in_file(base: &Image, path: &Path, base_path: &Path, format: ImageFormat) -> Result<Image> {
+    let failed =
+        |error| Error::io("overlay-failed", format_args!("make the overlay {}", path.display()), error);
+    let mut options = fs::OpenOptions::new();
+    let file = options.read(true).write(true).create_new(true).open(path).map_err(failed)?;
+    create(base, file, Some((base_path, format))).map_err(failed)
+}
+
+/// Opens the overlay in the file `path` as it is, above `base`.
+pub(crate) fn open(base: Option<Image>, path: &Path) -> Result<Image> {
+    let failed =
+        |error| Error::io("overlay-failed", format_args!("open the overlay {}", path.display()), error);
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+    let builder = Qcow2::<File, Image>::builder(File::try_from(file).map_err(failed)?);
+    let overlay = builder.backing(base).open(DenyImplicitOpenGate::default()).map_err(failed)?;
+    Ok(Arc::new(FormatAccess::new(overlay)))
+}
+
+fn create(base: &Image, file: fs::File, backing: Option<(&Path, ImageFormat)>) -> io::Result<Image> {
+    let size = base.size() / 512 * 512;
+    let mut builder = Qcow2::<File, Image>::create_builder(File::try_from(file)?);
+    builder = builder.size(size).cluster_size(CLUSTER_BYTES).refcount_width(16);
+    if let Some((path, format)) = backing.and_then(|(path, format)| Some((path.to_str()?, format))) {
+        builder = builder.backing(path.to_owned(), format.name().to_owned());
+    }
+    let above = |image| Ok(Qcow2::<File, Image>::builder(image).backing(Some(Arc::clone(base))).write(true));
+    let overlay = builder.create_open(DenyImplicitOpenGate::default(), above)?;
+    Ok(Arc::new(FormatAccess::new(overlay)))
+}

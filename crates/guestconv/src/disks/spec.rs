@@ -1,0 +1,92 @@
+//! Which disks the caller hands in.
+
+use crate::error::{Error, ErrorKind, Result};
+use std::path::PathBuf;
+
+/// A disk of the guest, as the caller names it.
+///
+/// ```
+/// use guestconv::{DiskSpec, Format};
+/// let disk = DiskSpec { format: Format::Qcow2, ..DiskSpec::new("guest.qcow2") };
+/// assert!(!disk.allow_backing);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskSpec {
+    /// The image file or block device on the host.
+    pub path: PathBuf,
+    /// Its short name in the documents; `None`: `sda`, `sdb` … by order.
+    pub name: Option<String>,
+    /// The format of the image.
+    pub format: Format,
+    /// Whether the image may name other files, which are then opened: only for images from a trusted source.
+    pub allow_backing: bool,
+}
+
+/// The format of an image, as the caller says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// The bytes of the disk, whatever they look like.
+    Raw,
+    /// QEMU's copy-on-write format; anything else is an error.
+    Qcow2,
+    /// What the first bytes say. A guest that can write its own first sector can lie here: say the format of disks from
+    /// an untrusted source.
+    #[default]
+    Auto,
+}
+
+impl DiskSpec {
+    /// Returns the disk at `path`, its format by its first bytes, without backing files.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), name: None, format: Format::Auto, allow_backing: false }
+    }
+}
+
+/// The most disks that a guest may have.
+const DISKS_CAP: usize = 26;
+
+/// Returns the name of every disk: the caller's, or by order.
+pub(super) fn names(specs: &[DiskSpec]) -> Result<Vec<String>> {
+    let invalid = |code: &'static str, message: String| Error::new(ErrorKind::InvalidArgument, code, message);
+    if specs.is_empty() || specs.len() > DISKS_CAP {
+        let message = format!("a guest has 1 to {DISKS_CAP} disks, not {}", specs.len());
+        return Err(invalid("disk-count", message));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for (spec, letter) in specs.iter().zip('a'..='z') {
+        let name = spec.name.clone().unwrap_or_else(|| format!("sd{letter}"));
+        let is_valid =
+            !name.is_empty() && name.len() <= 32 && name.chars().all(|c| c.is_ascii_alphanumeric());
+        if !is_valid {
+            return Err(invalid("disk-name-invalid", format!("{name:?} is no name of a disk like sda")));
+        }
+        if names.contains(&name) {
+            return Err(invalid("disk-name-twice", format!("two disks have the name {name}")));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_callers_or_by_order() {
+        for (given, expected) in [
+            (vec![None, None], Ok(vec!["sda", "sdb"])),
+            (vec![Some("vda"), None], Ok(vec!["vda", "sdb"])),
+            (vec![Some("sdb"), None], Err("disk-name-twice")),
+            (vec![Some("../x")], Err("disk-name-invalid")),
+            (vec![], Err("disk-count")),
+            (vec![None; 27], Err("disk-count")),
+        ] {
+            let spec = |name: &Option<&str>| DiskSpec { name: name.map(str::to_owned), ..DiskSpec::new("x") };
+            let result = names(&given.iter().map(spec).collect::<Vec<_>>());
+            let expected = expected.map(|n| n.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(result.map_err(|e| e.code().to_owned()), expected.map_err(str::to_owned), "{given:?}");
+        }
+    }
+}

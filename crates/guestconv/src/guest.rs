@@ -1,0 +1,328 @@
+//! The handle: a guest by its disks, and the line from inspect to verify over it.
+
+use crate::appliance::{Job, Runner};
+use crate::commit::{self, Overlays};
+use crate::disks::{self, Disk, DiskSpec, Durability, Image, ImageFormat, overlay};
+use crate::error::{Error, ErrorKind, Result};
+use crate::observe::{Cancel, Event, Observer, Silent, Stage, Timings};
+use guestconv_core::describe::describe;
+use guestconv_core::description::{Choices, Description};
+use guestconv_core::facts::Facts;
+use guestconv_core::knowledge::{self, Target};
+use guestconv_core::plan::{self, Nic, Plan, PlanOptions, require_system};
+use guestconv_core::protocol::{Answer, Task};
+use guestconv_core::report::{Outcome, Report};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A guest by its disks, opened for reading and locked against writers.
+///
+/// ```no_run
+/// use guestconv::{ConvertOptions, DiskSpec, Guest, Options};
+/// use guestconv::core::{description::Choices, plan::PlanOptions};
+///
+/// # fn main() -> Result<(), guestconv::Error> {
+/// let mut guest = Guest::open(vec![DiskSpec::new("guest.img")], Options::default())?;
+/// let description = guest.describe("rhev-3.1", &[])?;
+/// let choices = description.choices(); // edit the description before, or take what it selects
+/// let plan = guest.plan("rhev-3.1", &choices, &PlanOptions::default())?;
+/// let outcome = guest.convert(&plan, &ConvertOptions { choices, ..ConvertOptions::default() })?;
+/// assert_eq!(outcome.error, None);
+/// assert!(guest.plan("rhev-3.1", &Choices::default(), &PlanOptions::default())?.steps.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Guest {
+    disks: Vec<Disk>,
+    runner: Runner,
+    options: Options,
+    facts: Option<Facts>,
+    timings: Timings,
+}
+
+/// How a guest is worked on.
+#[derive(Clone)]
+pub struct Options {
+    /// The appliance's directory; `None`: `GUESTCONV_APPLIANCE`, or beside the program or library.
+    pub appliance: Option<PathBuf>,
+    /// Where overlays are while a conversion runs; `None`: beside each disk.
+    pub overlay_dir: Option<PathBuf>,
+    /// How long one run of the appliance may take.
+    pub time_limit: Duration,
+    /// Is told what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Stops the work.
+    pub cancel: Cancel,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            appliance: None,
+            overlay_dir: None,
+            time_limit: Duration::from_secs(300),
+            observer: Arc::new(Silent),
+            cancel: Cancel::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("appliance", &self.appliance)
+            .field("overlay_dir", &self.overlay_dir)
+            .field("time_limit", &self.time_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a guest is converted. Choices and options are those that the plan was made with: verify plans again with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConvertOptions {
+    /// A driver for each device, or its removal.
+    pub choices: Choices,
+    /// What else the plan was made with.
+    pub plan: PlanOptions,
+}
+
+/// A disk of an opened guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenedDisk {
+    /// Its short name in the documents.
+    pub name: String,
+    /// Where it is, absolute, with links resolved.
+    pub path: PathBuf,
+    /// Its format.
+    pub format: ImageFormat,
+    /// Its size in bytes, as the guest sees it.
+    pub size_bytes: u64,
+}
+
+impl Guest {
+    /// Opens a guest by its disks, in the order in which it has them. An interrupted commit is finished first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Disk`] if a disk cannot be opened, [`ErrorKind::Appliance`] if there is no appliance of our version,
+    /// [`ErrorKind::Commit`] if an interrupted commit cannot be finished.
+    pub fn open(disks: Vec<DiskSpec>, options: Options) -> Result<Self> {
+        let mut disks = disks::open(&disks)?;
+        let mut timings = Timings::default();
+        let overlay_dir = options.overlay_dir.as_deref();
+        commit::recover(&mut disks, overlay_dir, &*options.observer, &mut timings)?;
+        let runner = Runner::new(options.appliance.as_deref(), options.time_limit, options.cancel.clone())?;
+        Ok(Self { disks, runner, options, facts: None, timings })
+    }
+
+    /// Returns what is in the guest; the first call looks, later calls remember.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Guest`] with the agent's code if the disks cannot be looked at, [`ErrorKind::Appliance`] if the
+    /// appliance cannot do its work. No system on the disks is no error here.
+    pub fn inspect(&mut self) -> Result<&Facts> {
+        let facts = match self.facts.take() {
+            Some(facts) => facts,
+            None => self.look(Stage::Inspect, None)?,
+        };
+        Ok(self.facts.insert(facts))
+    }
+
+    /// Returns the description for a target: the devices with the drivers on offer. `nics` are the cards that the target
+    /// will give, if known.
+    ///
+    /// # Errors
+    /// As [`Guest::inspect`]; `target-unknown`; `disks-blank` or `no-system` if there is nothing to describe.
+    pub fn describe(&mut self, target: &str, nics: &[Nic]) -> Result<Description> {
+        let target = target_of(target)?;
+        let facts = self.inspect()?;
+        require_system(facts)?;
+        Ok(describe(facts, target, nics))
+    }
+
+    /// Returns what a conversion to a target will do; devices that `choices` does not name get what the description selects.
+    ///
+    /// # Errors
+    /// As [`Guest::describe`]; [`ErrorKind::Guest`] if the guest cannot boot there whatever is done,
+    /// [`ErrorKind::InvalidArgument`] if a choice is not on offer.
+    pub fn plan(&mut self, target: &str, choices: &Choices, options: &PlanOptions) -> Result<Plan> {
+        let target = target_of(target)?;
+        Ok(plan::plan(self.inspect()?, target, choices, options)?)
+    }
+
+    /// Carries out a plan: applies it on overlays, looks at them again with a fresh appliance, and commits. A plan
+    /// without steps does nothing.
+    ///
+    /// # Errors
+    /// Whatever fails, the disks are as they were, but for [`ErrorKind::Commit`]: then the next open finishes it.
+    /// [`ErrorKind::Changed`] with the agent's code if a change found the guest other than it expects;
+    /// [`ErrorKind::Verify`] if the second look finds something missing.
+    pub fn convert(&mut self, plan: &Plan, options: &ConvertOptions) -> Result<Outcome> {
+        let target = target_of(&plan.target)?;
+        if plan.steps.is_empty() {
+            return Ok(Outcome::of(Vec::new()));
+        }
+        self.disks.iter().try_for_each(Disk::lock_for_writing)?;
+        let result = self.convert_locked(plan, target, options);
+        self.disks.iter().for_each(Disk::unlock_writing);
+        result
+    }
+
+    fn convert_locked(&mut self, plan: &Plan, target: &Target, options: &ConvertOptions) -> Result<Outcome> {
+        let overlays = Overlays::new(&self.disks, self.options.overlay_dir.as_deref())?;
+        let outcome = self.apply(plan, &overlays)?;
+        let facts = self.look(Stage::Verify, Some(overlays.images()))?;
+        let report = Report::of(&facts, target, &options.choices, &options.plan)?;
+        if !report.is_converted() {
+            return Err(still_missing(&report));
+        }
+        self.options.cancel.check()?;
+        let begun = self.started(Stage::Commit);
+        commit::commit(&self.disks, overlays, &*self.options.observer, &mut self.timings)?;
+        self.disks.iter_mut().try_for_each(Disk::reopen)?;
+        self.finished(Stage::Commit, begun);
+        self.facts = Some(facts);
+        Ok(outcome)
+    }
+
+    /// Returns what a conversion with the same wishes would still do, by a fresh look at the disks.
+    ///
+    /// # Errors
+    /// As [`Guest::plan`].
+    pub fn verify(&mut self, target: &str, choices: &Choices, options: &PlanOptions) -> Result<Report> {
+        let target = target_of(target)?;
+        let facts = self.look(Stage::Verify, None)?;
+        let report = Report::of(&facts, target, choices, options)?;
+        self.facts = Some(facts);
+        Ok(report)
+    }
+
+    /// Returns a line for every file of every root: name, kind, mode, owner, size, hash, attributes. For tests: a
+    /// conversion changes nothing but what its plan names.
+    ///
+    /// # Errors
+    /// As [`Guest::inspect`].
+    pub fn manifest(&mut self) -> Result<Vec<String>> {
+        match self.run_on_throw_away(Stage::Inspect, Task::Manifest, None)? {
+            Answer::Manifest(lines) => Ok(lines),
+            _ => Err(wrong_answer()),
+        }
+    }
+
+    /// Returns the disks, in order.
+    pub fn disks(&self) -> Vec<OpenedDisk> {
+        let opened = |disk: &Disk| OpenedDisk {
+            name: disk.name.clone(),
+            path: disk.path.clone(),
+            format: disk.format,
+            size_bytes: disk.base.size(),
+        };
+        self.disks.iter().map(opened).collect()
+    }
+
+    /// Returns where the time went since the guest was opened, and what was read and written.
+    pub fn timings(&self) -> Timings {
+        let disks = self.disks.iter().map(|disk| disk.counters.traffic()).collect();
+        Timings { disks, ..self.timings.clone() }
+    }
+
+    /// Looks at the disks, or at what lies above them, through throw-away overlays.
+    fn look(&mut self, stage: Stage, above: Option<&[Image]>) -> Result<Facts> {
+        match self.run_on_throw_away(stage, Task::Inspect, above)? {
+            Answer::Facts(facts) => whole(*facts),
+            _ => Err(wrong_answer()),
+        }
+    }
+
+    fn run_on_throw_away(&mut self, stage: Stage, task: Task, above: Option<&[Image]>) -> Result<Answer> {
+        let begun = self.started(stage);
+        let bases: Vec<&Image> = match above {
+            Some(above) => above.iter().collect(),
+            None => self.disks.iter().map(|disk| &disk.base).collect(),
+        };
+        let overlays = bases.into_iter().map(overlay::throw_away).collect::<Result<Vec<_>>>()?;
+        let job = Job { stage, disks: &self.disks, overlays: &overlays, durability: Durability::None, task };
+        let answer = self.runner.run(job, &mut self.timings)?;
+        self.finished(stage, begun);
+        Ok(answer)
+    }
+
+    fn apply(&mut self, plan: &Plan, overlays: &Overlays) -> Result<Outcome> {
+        let begun = self.started(Stage::Apply);
+        let job = Job {
+            stage: Stage::Apply,
+            disks: &self.disks,
+            overlays: overlays.images(),
+            durability: Durability::File,
+            task: Task::Apply(Box::new(plan.clone())),
+        };
+        let Answer::Outcome(outcome) = self.runner.run(job, &mut self.timings)? else {
+            return Err(wrong_answer());
+        };
+        self.finished(Stage::Apply, begun);
+        match outcome.error {
+            Some(failure) => Err(Error::new(ErrorKind::Changed, failure.code, failure.message)),
+            None => Ok(outcome),
+        }
+    }
+
+    fn started(&self, stage: Stage) -> Instant {
+        self.options.observer.event(&Event::Started(stage));
+        Instant::now()
+    }
+
+    fn finished(&self, stage: Stage, begun: Instant) {
+        self.options.observer.event(&Event::Finished(stage, begun.elapsed()));
+    }
+}
+
+impl fmt::Debug for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths: Vec<&Path> = self.disks.iter().map(Disk::given_path).collect();
+        f.debug_struct("Guest").field("disks", &paths).finish_non_exhaustive()
+    }
+}
+
+fn target_of(id: &str) -> Result<&'static Target> {
+    knowledge::target(id).ok_or_else(|| {
+        let known: Vec<&str> = knowledge::targets().iter().map(|target| target.id.as_str()).collect();
+        let message = format!("there is no target {id:?}; known are {}", known.join(", "));
+        Error::new(ErrorKind::InvalidArgument, "target-unknown", message)
+    })
+}
+
+/// Fails if a partition ends beyond its disk: a copy that was cut off must not be converted.
+fn whole(facts: Facts) -> Result<Facts> {
+    for disk in &facts.layout.disks {
+        for partition in disk.table.iter().flat_map(|table| &table.partitions) {
+            let end_bytes = partition.start_bytes.saturating_add(partition.size_bytes);
+            if end_bytes > disk.size_bytes {
+                let message = format!(
+                    "{} of the guest ends at byte {end_bytes}, its disk at {}: the image is cut off; copy the whole disk",
+                    partition.device, disk.size_bytes
+                );
+                return Err(Error::new(ErrorKind::Disk, "disk-truncated", message));
+            }
+        }
+    }
+    Ok(facts)
+}
+
+fn still_missing(report: &Report) -> Error {
+    let ids: Vec<&str> = report.missing.iter().map(|step| step.id.as_str()).collect();
+    let message = format!(
+        "a second look at the converted guest still finds something to do ({}); nothing was committed",
+        ids.join(", ")
+    );
+    Error::new(ErrorKind::Verify, "verify-failed", message)
+}
+
+fn wrong_answer() -> Error {
+    Error::new(
+        ErrorKind::Appliance,
+        "appliance-reply",
+        "the appliance answered another question than was asked",
+    )
+}
