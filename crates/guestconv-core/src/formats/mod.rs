@@ -2,11 +2,16 @@
 //! Unedited text comes back byte for byte.
 
 pub mod block;
+pub mod bls;
+pub mod cmdline;
 pub mod compressed;
 pub mod cpio;
 pub mod crypttab;
 pub mod fields;
 pub mod fstab;
+pub mod grub_cfg;
+pub mod grub_legacy;
+pub mod grubenv;
 pub mod kconfig;
 pub mod lvm2;
 pub mod lz4_legacy;
@@ -16,3 +21,4 @@ pub mod os_release;
 pub mod partition_table;
 pub mod shell_vars;
 pub mod superblock;
+pub mod version;

@@ -2,11 +2,23 @@
 //!
 //! Every loader has a file of its own beside this. All say what they found in the same words: [`Loader`] and [`Entry`].
 
+mod bls;
+mod device_map;
+mod edits;
+mod grub2;
+mod grub_legacy;
+mod names;
+mod paths;
+mod plan;
+mod systemd_boot;
+
+pub use plan::{edit_cmdlines, plan};
+
 use crate::finding::Finding;
+use crate::formats::cmdline::{self, Word};
 use crate::layout::DeviceName;
 use crate::linux::Probe;
 use crate::path::GuestPath;
-use crate::plan::{Context, Draft};
 use crate::text::TextFile;
 use crate::tree::ReadError;
 use serde::{Deserialize, Serialize};
@@ -80,6 +92,8 @@ pub enum Role {
     BlsEntry,
     /// GRUB's environment block.
     Environment,
+    /// A script that the menu is made from, with entries in the loader's own language: `/etc/grub.d/40_custom`.
+    MenuTemplate,
     /// Shell variables that the menu is made from: `/etc/default/grub`.
     Defaults,
     /// The command line of entries that are made later: `/etc/kernel/cmdline`.
@@ -122,9 +136,72 @@ pub struct Entry {
 ///
 /// # Errors
 /// [`ReadError`] if a file that is there cannot be read.
-pub fn facts(_probe: &Probe<'_>, _findings: &mut Vec<Finding>) -> Result<Facts, ReadError> {
-    Ok(Facts::default())
+pub fn facts(probe: &Probe<'_>, findings: &mut Vec<Finding>) -> Result<Facts, ReadError> {
+    let grub2 = grub2::facts(probe)?;
+    let is_bls = |config: &Config| config.role == Role::BlsEntry;
+    let grub_reads_bls = grub2.as_ref().is_some_and(|(loader, _)| loader.configs.iter().any(is_bls));
+    // A menu of GRUB legacy that an upgrade left behind is not what boots.
+    let legacy = if grub2.is_some() { None } else { grub_legacy::facts(probe)? };
+    let systemd = systemd_boot::facts(probe, grub_reads_bls, findings)?;
+    let mut facts = Facts::default();
+    for (loader, entries) in [grub2, legacy, systemd].into_iter().flatten() {
+        let has_default = facts.entries.iter().any(|entry: &Entry| entry.default);
+        facts.loaders.push(loader);
+        facts.entries.extend(
+            entries.into_iter().map(|entry| Entry { default: entry.default && !has_default, ..entry }),
+        );
+    }
+    Ok(facts)
 }
 
-/// Plans what the boot loaders need.
-pub fn plan(_context: &Context<'_>, _facts: &Facts, _draft: &mut Draft) {}
+/// Adds a file, by the path that links lead to, unless it is there already.
+fn add_config(
+    probe: &Probe<'_>,
+    configs: &mut Vec<Config>,
+    path: &GuestPath,
+    role: Role,
+) -> Result<(), ReadError> {
+    if let Some(file) = text_file(probe, path)?
+        && configs.iter().all(|config| config.file.path != file.path)
+    {
+        configs.push(Config { role, file });
+    }
+    Ok(())
+}
+
+/// Returns a text file by the path that links lead to; `None` if there is none.
+fn text_file(probe: &Probe<'_>, path: &GuestPath) -> Result<Option<TextFile>, ReadError> {
+    match probe.tree.canonical(path)? {
+        Some(path) => probe.tree.text(&path),
+        None => Ok(None),
+    }
+}
+
+/// Returns whether a program that a menu starts as if it were a kernel is none: memtest and network loaders.
+fn is_no_kernel(file: &str) -> bool {
+    let name = file.rsplit(['/', ')']).next().unwrap_or(file).to_lowercase();
+    name.starts_with("memtest") || name.starts_with("memdisk") || name.ends_with(".lkrn")
+}
+
+/// Returns whether an entry is for rescue, by its command line or its names.
+fn is_recovery(words: &[Word], names: &[&str]) -> bool {
+    const ARGUMENTS: [&str; 8] = [
+        "single",
+        "recovery",
+        "rescue",
+        "emergency",
+        "S",
+        "1",
+        "systemd.unit=rescue.target",
+        "systemd.unit=emergency.target",
+    ];
+    ARGUMENTS.iter().any(|argument| cmdline::has(words, argument))
+        || names.iter().any(|name| name.contains("0-rescue-") || name.contains("(recovery mode)"))
+}
+
+/// Returns the btrfs subvolume that `rootflags=subvol=` names.
+fn subvolume(words: &[Word]) -> Option<String> {
+    let flags = cmdline::value(words, "rootflags")?;
+    let named = flags.split(',').find_map(|flag| flag.strip_prefix("subvol="))?;
+    Some(named.trim_matches('/').to_owned()).filter(|name| !name.is_empty())
+}
