@@ -14,6 +14,9 @@ pub struct Target {
     pub id: String,
     /// Name for people.
     pub name: String,
+    /// The hypervisor under it, which decides what guest tools belong there: `kvm`, `vmware`, `virtualbox`, `hyperv`,
+    /// `xen`, `parallels`.
+    pub hypervisor: String,
     /// QEMU's machine type: `pc` or `q35`.
     pub machine: String,
     /// Architectures that it runs, by libosinfo's names.
