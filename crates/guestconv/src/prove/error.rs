@@ -84,7 +84,7 @@ impl ProveError {
     /// Returns the stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::QemuMissing { .. } => "qemu-missing",
+            Self::QemuMissing { .. } => "qemu-not-found",
             Self::FirmwareMissing => "firmware-missing",
             Self::Start { .. } => "qemu-start",
             Self::QemuRefused { .. } => "qemu-refused",

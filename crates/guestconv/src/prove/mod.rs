@@ -5,17 +5,25 @@
 //! expected. KVM is used only if a tiny guest was seen to run on it, since a device that opens may still run nothing.
 //! Every boot ends in a [`State`] with reasons, whatever the guest shows or hides.
 
+mod arguments;
+mod console;
 mod error;
 mod machine;
+mod monitor;
+mod process;
+mod program;
 mod proof;
+mod watch;
 
 pub use error::ProveError;
 pub use machine::{Machine, MachineDisk, MachineNic, Smbios};
 pub use proof::{CommandOutput, Evidence, PROOF_SCHEMA, Proof, ProofAddress, ProofNic, State};
 
+use crate::observe::{Cancel, Event, Observer, Silent, Stage};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A disk of the guest. It is only read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +44,7 @@ pub enum ProofFormat {
 }
 
 /// How a proof is made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ProveOptions {
     /// How long the guest may take to come up.
     pub time_limit: Duration,
@@ -54,6 +62,10 @@ pub struct ProveOptions {
     pub memory_mib: u32,
     /// The processors of the guest.
     pub cpus: u32,
+    /// Is told what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Stops the proof.
+    pub cancel: Cancel,
 }
 
 impl Default for ProveOptions {
@@ -66,7 +78,9 @@ impl Default for ProveOptions {
             evidence: None,
             accelerator: Accelerator::Probe,
             memory_mib: 1024,
-            cpus: 1,
+            cpus: 2,
+            observer: Arc::new(Silent),
+            cancel: Cancel::default(),
         }
     }
 }
@@ -111,6 +125,26 @@ pub enum Accelerator {
 /// # Errors
 /// [`ProveError`] if the guest could not be started at all.
 pub fn prove(disks: &[ProofDisk], machine: &Machine, options: &ProveOptions) -> Result<Proof, ProveError> {
-    let _ = (disks, machine, options);
-    Err(ProveError::QemuMissing { program: "qemu-system-x86_64".into() })
+    for disk in disks {
+        let cannot_read = |source| ProveError::Disk { path: disk.path.clone(), source };
+        std::fs::File::open(&disk.path).map_err(cannot_read)?;
+    }
+    let started = Instant::now();
+    options.observer.event(&Event::Started(Stage::Prove));
+    let qemu = program::qemu()?;
+    let accelerator = program::accelerator(&qemu, options.accelerator);
+    let mut proof = watch::boot(&qemu, accelerator, disks, machine, options)?;
+    if proof.state == State::Panic && proof.serial_tail.iter().any(|line| line.contains(BOGUS_PANIC)) {
+        options.observer.event(&Event::Log("qemu's emulated timer failed; the guest is started once more"));
+        proof = watch::boot(&qemu, accelerator, disks, machine, options)?;
+        proof.attempts = 2;
+    }
+    options.observer.event(&Event::Finished(Stage::Prove, started.elapsed()));
+    Ok(proof)
 }
+
+#[cfg(test)]
+mod tests;
+
+/// What the kernel says when QEMU's emulated timer came too late, which happens on a host that is busy.
+const BOGUS_PANIC: &str = "IO-APIC + timer doesn't work";

@@ -1,0 +1,110 @@
+//! What a proof needs of the host: QEMU, the firmware for UEFI, and whether KVM really runs here.
+//!
+//! UEFI firmware has no one place: Debian, Fedora, SUSE and Arch each have their own. A variable store that fits the code
+//! stands beside it; it is copied for each boot.
+
+use super::{Accelerator, ProveError};
+use std::env;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// QEMU's program for the guests that we can boot.
+const QEMU: &str = "qemu-system-x86_64";
+/// Where else QEMU is: Fedora and RHEL have it outside the path.
+const QEMU_ELSEWHERE: &[&str] = &["/usr/libexec/qemu-kvm"];
+
+/// Code and variables of OVMF as distributions install them; Secure Boot is in none of them.
+const OVMF: &[(&str, &str)] = &[
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
+    ("/usr/share/edk2-ovmf/x64/OVMF_CODE.fd", "/usr/share/edk2-ovmf/x64/OVMF_VARS.fd"),
+    ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
+    ("/usr/share/qemu/edk2-x86_64-code.fd", "/usr/share/qemu/edk2-i386-vars.fd"),
+];
+
+/// The files of a UEFI firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ovmf {
+    /// The code, which is only read.
+    pub(super) code: &'static Path,
+    /// The variables that a new machine begins with.
+    pub(super) variables: &'static Path,
+}
+
+/// Returns where QEMU is.
+///
+/// # Errors
+/// [`ProveError::QemuMissing`].
+pub(super) fn qemu() -> Result<PathBuf, ProveError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let in_path = env::split_paths(&path).map(|dir| dir.join(QEMU));
+    let elsewhere = QEMU_ELSEWHERE.iter().map(PathBuf::from);
+    let found = in_path.chain(elsewhere).find(|file| file.is_file());
+    found.ok_or_else(|| ProveError::QemuMissing { program: QEMU.to_owned() })
+}
+
+/// Returns the UEFI firmware of the host.
+///
+/// # Errors
+/// [`ProveError::FirmwareMissing`].
+pub(super) fn ovmf() -> Result<Ovmf, ProveError> {
+    let pairs = OVMF.iter().map(|(code, variables)| (Path::new(*code), Path::new(*variables)));
+    let found = pairs.into_iter().find(|(code, variables)| code.is_file() && variables.is_file());
+    let (code, variables) = found.ok_or(ProveError::FirmwareMissing)?;
+    Ok(Ovmf { code, variables })
+}
+
+/// Returns the name of what runs the guest: `kvm` or `tcg`.
+pub(super) fn accelerator(qemu: &Path, wanted: Accelerator) -> &'static str {
+    match wanted {
+        Accelerator::Probe if kvm_runs(qemu) => "kvm",
+        Accelerator::Probe | Accelerator::Tcg => "tcg",
+    }
+}
+
+/// Returns whether a machine's firmware was seen to run on KVM. A `/dev/kvm` that opens may still run nothing, in nested
+/// and confined machines.
+fn kvm_runs(qemu: &Path) -> bool {
+    if !Path::new("/dev/kvm").exists() {
+        return false;
+    }
+    let child = Command::new(qemu)
+        .args([
+            "-accel",
+            "kvm",
+            "-cpu",
+            "host",
+            "-machine",
+            "pc",
+            "-m",
+            "32",
+            "-nodefaults",
+            "-no-user-config",
+        ])
+        .args(["-display", "none", "-chardev", "stdio,id=said,signal=off"])
+        .args(["-device", "isa-debugcon,iobase=0x402,chardev=said"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn();
+    let Ok(mut child) = child else { return false };
+    let (sender, receiver) = mpsc::channel();
+    let Some(mut said) = child.stdout.take() else { return false };
+    let reader = std::thread::spawn(move || {
+        // SeaBIOS greets on this port with its first instructions.
+        let mut greeting = [0; 7];
+        let _ = sender.send(said.read_exact(&mut greeting).is_ok() && greeting == *b"SeaBIOS");
+    });
+    let runs = receiver.recv_timeout(Duration::from_secs(5)).unwrap_or(false);
+    drop(child.kill());
+    drop(child.wait());
+    drop(reader.join());
+    runs
+}

@@ -1,0 +1,72 @@
+//! Real boots that need no guest: a blank disk. Without QEMU they skip, and say so.
+
+use super::*;
+use std::fs::File;
+
+/// A disk of zeros; `None`, with a word on stderr, if there is no QEMU.
+fn blank_disk(dir: &tempfile::TempDir) -> Option<ProofDisk> {
+    if program::qemu().is_err() {
+        eprintln!("skipped: there is no QEMU on this machine");
+        return None;
+    }
+    let path = dir.path().join("blank,disk.img");
+    File::create(&path).unwrap().set_len(1 << 20).unwrap();
+    Some(ProofDisk { path, format: ProofFormat::Raw })
+}
+
+fn options(dir: &tempfile::TempDir) -> ProveOptions {
+    ProveOptions {
+        time_limit: Duration::from_secs(60),
+        memory_mib: 128,
+        accelerator: Accelerator::Tcg,
+        evidence: Some(dir.path().join("evidence")),
+        ..ProveOptions::default()
+    }
+}
+
+#[test]
+fn a_blank_disk_boots_nowhere_and_the_proof_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = blank_disk(&dir) else { return };
+    let machine = Machine::preset("ide").unwrap();
+    let proof = prove(&[disk], &machine, &options(&dir)).unwrap();
+    let evidence = dir.path().canonicalize().unwrap().join("evidence");
+    assert_eq!(
+        (proof.passed, proof.state, proof.reasons.as_slice()),
+        (false, State::NoBootDevice, ["the guest showed \"No bootable device.\"".to_owned()].as_slice()),
+        "{proof:?}"
+    );
+    assert_eq!(proof.screenshot, Some(evidence.join("screen.png")));
+    assert_eq!(proof.serial_log, Some(evidence.join("serial.log")));
+    let picture = std::fs::read(evidence.join("screen.png")).unwrap();
+    assert_eq!(&picture[..8], b"\x89PNG\r\n\x1a\n");
+}
+
+#[test]
+fn a_disk_that_is_not_there_is_an_error() {
+    let disk = ProofDisk { path: "/nowhere.img".into(), format: ProofFormat::Raw };
+    let error = prove(&[disk], &Machine::preset("ide").unwrap(), &ProveOptions::default()).unwrap_err();
+    assert_eq!(
+        (error.code(), error.to_string().as_str()),
+        ("disk-unreadable", "cannot read the disk /nowhere.img")
+    );
+}
+
+#[test]
+fn a_cancelled_proof_leaves_no_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = blank_disk(&dir) else { return };
+    let options = options(&dir);
+    options.cancel.cancel();
+    let error = prove(&[disk], &Machine::preset("virtio").unwrap(), &options).unwrap_err();
+    assert_eq!(error.code(), "cancelled");
+}
+
+#[test]
+fn a_format_that_lies_is_refused_by_qemu() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mut disk) = blank_disk(&dir) else { return };
+    disk.format = ProofFormat::Qcow2;
+    let error = prove(&[disk], &Machine::preset("virtio").unwrap(), &options(&dir)).unwrap_err();
+    assert_eq!(error.code(), "qemu-refused", "{error}");
+}
