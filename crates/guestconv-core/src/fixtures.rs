@@ -147,3 +147,20 @@ impl GuestTree for MemTree {
         Ok(None)
     }
 }
+
+/// Returns a root of Debian on a device, for tests of one part.
+pub fn root(device: crate::layout::DeviceName, linux: crate::linux::Facts) -> crate::facts::Root {
+    crate::facts::Root {
+        device,
+        subvolume: None,
+        hostname: None,
+        distribution: "debian".into(),
+        major: Some(12),
+        minor: None,
+        product: "Debian GNU/Linux 12 (bookworm)".into(),
+        arch: "x86_64".into(),
+        osinfo: None,
+        mounts: Vec::new(),
+        system: crate::facts::System::Linux(Box::new(linux)),
+    }
+}

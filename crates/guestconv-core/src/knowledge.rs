@@ -57,6 +57,9 @@ pub struct DeviceModel {
     /// Whether the guest gets along without the modules.
     #[serde(default)]
     pub optional: bool,
+    /// Console: the terminal that Linux has on it, `ttyS0`; `None`: it is no terminal.
+    #[serde(default)]
+    pub terminal: Option<String>,
 }
 
 macro_rules! data {

@@ -11,19 +11,7 @@ fn planned(tree: &MemTree) -> (Vec<Step>, Vec<Finding>) {
     let layout = Layout::default();
     let probe = Probe { tree, layout: &layout, mounts: &[] };
     let linux = crate::linux::Facts { tools: facts(&probe, &mut Vec::new()).unwrap(), ..Default::default() };
-    let root = crate::facts::Root {
-        device: DeviceName("/dev/sda1".into()),
-        subvolume: None,
-        hostname: None,
-        distribution: "debian".into(),
-        major: Some(12),
-        minor: None,
-        product: "Debian".into(),
-        arch: "x86_64".into(),
-        osinfo: None,
-        mounts: Vec::new(),
-        system: crate::facts::System::Linux(Box::new(linux.clone())),
-    };
+    let root = crate::fixtures::root(DeviceName("/dev/sda1".into()), linux.clone());
     let facts = crate::inspect::facts(layout, vec![root.clone()], Vec::new());
     let (choices, options) = (Choices::default(), PlanOptions::default());
     let target = crate::knowledge::target("kvm").unwrap();

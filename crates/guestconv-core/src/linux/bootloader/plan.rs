@@ -33,14 +33,15 @@ pub fn plan(context: &Context<'_>, facts: &Facts, draft: &mut Draft) {
 }
 
 /// Changes the command lines of the guest's kernels wherever this root's boot loaders keep them: entries, and what later
-/// entries are made from. Entries of systems that are not in the guest's facts are left alone.
+/// entries are made from. `edit` decides from the arguments of one line. Entries of systems that are not in the guest's
+/// facts are left alone.
 pub fn edit_cmdlines(
     context: &Context<'_>,
     facts: &Facts,
     draft: &mut Draft,
     id: &str,
     why: &str,
-    edit: &CmdlineEdit,
+    edit: &dyn Fn(&[Word]) -> CmdlineEdit,
 ) {
     let usual = usual(context, facts);
     let mut findings = Vec::new();
@@ -48,7 +49,7 @@ pub fn edit_cmdlines(
         for loader in &facts.loaders {
             for config in &loader.configs {
                 let mut decide = |words: &[Word], _: Initramfs| {
-                    if is_of_guest(context, words) { edit.clone() } else { CmdlineEdit::default() }
+                    if is_of_guest(context, words) { edit(words) } else { CmdlineEdit::default() }
                 };
                 step.edit(&config.file, |text| {
                     commands(loader, config, text, usual, &mut decide, &mut findings)
