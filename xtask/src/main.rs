@@ -1,2 +1,96 @@
-//! Tasks of the house.
-fn main() {}
+//! Tasks of the house: `cargo xtask TASK`.
+//!
+//! A task is a name, a line of help and a function of its arguments; [`TASKS`] has them all. What takes long is made
+//! once and kept outside the checkout, by the hash of what went in ([`cache`]).
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tasks tell a person at a terminal what they do"
+)]
+
+#[allow(dead_code, reason = "the tasks that need it are next")]
+mod cache;
+#[allow(dead_code, reason = "the tasks that need it are next")]
+mod run;
+
+use anyhow::Result;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Something that the house can be asked to do.
+struct Task {
+    name: &'static str,
+    /// One line, in the imperative.
+    help: &'static str,
+    call: fn(&[String]) -> Result<()>,
+}
+
+/// All tasks, in the order in which help shows them.
+const TASKS: &[Task] = &[Task { name: "cache", help: "print the directory of the cache", call: print_cache }];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        eprint!("{}", usage());
+        return ExitCode::from(2);
+    };
+    if matches!(name.as_str(), "help" | "-h" | "--help") {
+        print!("{}", usage());
+        return ExitCode::SUCCESS;
+    }
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        eprint!("no task is called {name:?}\n\n{}", usage());
+        return ExitCode::from(2);
+    };
+    match (task.call)(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns the checkout's directory.
+#[allow(dead_code, reason = "the tasks that need it are next")]
+fn checkout() -> PathBuf {
+    // `cargo run` sets the variable anew, so a checkout that was moved after the build is found.
+    let package =
+        env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    package.parent().map_or_else(|| package.clone(), Path::to_owned)
+}
+
+fn usage() -> String {
+    let width = TASKS.iter().map(|task| task.name.len()).max().unwrap_or(0);
+    let lines = TASKS.iter().map(|task| format!("  {:width$}  {}\n", task.name, task.help));
+    format!("usage: cargo xtask TASK [ARGUMENT…]\n\n{}", lines.collect::<String>())
+}
+
+fn print_cache(_: &[String]) -> Result<()> {
+    println!("{}", cache::root()?.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_is_named_once_and_has_a_line_of_help() {
+        let mut names: Vec<&str> = TASKS.iter().map(|task| task.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), TASKS.len(), "two tasks have one name");
+        for task in TASKS {
+            let one_line = !task.help.is_empty() && !task.help.contains('\n') && !task.help.ends_with('.');
+            assert!(one_line, "{}: {:?}", task.name, task.help);
+        }
+    }
+
+    #[test]
+    fn the_checkout_is_where_the_workspace_is() {
+        assert!(checkout().join("ARCHITECTURE.md").is_file(), "{}", checkout().display());
+    }
+}
