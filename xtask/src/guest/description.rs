@@ -1,0 +1,46 @@
+//! What a guest is: `guests/NAME.toml`.
+
+use serde::Deserialize;
+
+/// A guest's description.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Description {
+    /// What is particular about it, one sentence.
+    #[expect(dead_code, reason = "for the reader of the file; required so that each file has it")]
+    pub(super) about: String,
+    /// The Debian release.
+    pub(super) suite: String,
+    /// The packages beside the smallest system.
+    pub(super) packages: Vec<String>,
+    /// Files of the root tree, written before the packages' settings are made final.
+    #[serde(default)]
+    pub(super) files: Vec<File>,
+    /// Shell script that runs in the finished root tree, as its root: initramfs, passwords.
+    pub(super) tree: String,
+    /// Size of the disk in MiB.
+    pub(super) size_mib: u64,
+    /// The partition table, as sfdisk reads it.
+    pub(super) table: String,
+    /// Shell script that makes the file systems of `/dev/vda` and mounts them at `$root`; runs with the host's programs.
+    pub(super) format: String,
+    /// Shell script that runs in the unpacked root with `/dev`, `/proc` and `/sys`: the boot loader.
+    pub(super) install: String,
+}
+
+/// A file of the root tree.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    /// Where, absolute.
+    pub(super) path: String,
+    /// What it holds.
+    pub(super) text: String,
+    /// Its permission bits, octal; 644 if not given.
+    #[serde(default = "mode")]
+    pub(super) mode: String,
+}
+
+fn mode() -> String {
+    "644".to_owned()
+}

@@ -1,0 +1,60 @@
+//! `cargo xtask make-guest NAME`: a real, bootable guest from Debian's packages, described by `guests/NAME.toml`.
+//!
+//! Two stages, both cached by the hash of what goes in: the root tree as a tar ([`tree`]), then the disk, laid out and
+//! filled inside a User Mode Linux ([`disk`]). Nothing of a guest is mounted on the host.
+
+mod description;
+mod disk;
+mod tree;
+mod uml;
+
+use crate::cache;
+use anyhow::{Context as _, Result};
+use description::Description;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+/// Builds the guests that are named, or all, and prints their images.
+pub(crate) fn task(names: &[String]) -> Result<()> {
+    let names = if names.is_empty() { all()? } else { names.to_vec() };
+    for name in names {
+        println!("{}", make(&name)?.display());
+    }
+    Ok(())
+}
+
+/// Returns the names of all guests that are described.
+pub(crate) fn all() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(descriptions())? {
+        let path = entry?.path();
+        let is_description = path.extension().is_some_and(|extension| extension == "toml");
+        names.extend(
+            path.file_stem().filter(|_| is_description).map(|name| name.to_string_lossy().into_owned()),
+        );
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Returns the raw image of a guest, building it if the cache has none: `guests/NAME/disk.raw` in the cache.
+pub(crate) fn make(name: &str) -> Result<PathBuf> {
+    let path = descriptions().join(format!("{name}.toml"));
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("no guest {name:?}: cannot read {}", path.display()))?;
+    let description: Description = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    let tar = tree::make(&description)?;
+    let entry = disk::make(&description, &tar)?;
+    let link = cache::root()?.join("guests").join(name);
+    fs::create_dir_all(link.parent().expect("a link in a folder"))?;
+    if fs::read_link(&link).ok().as_deref() != Some(&entry) {
+        let _absent = fs::remove_file(&link);
+        symlink(&entry, &link)?;
+    }
+    Ok(link.join("disk.raw"))
+}
+
+fn descriptions() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests")
+}
