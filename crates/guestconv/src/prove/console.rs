@@ -9,6 +9,8 @@ use super::State;
 #[derive(Debug, Default)]
 pub(super) struct Console {
     text: String,
+    /// How much of the text's beginning is no longer kept, in bytes.
+    dropped: usize,
     strip: Strip,
 }
 
@@ -67,8 +69,20 @@ impl Console {
         if self.text.len() > TEXT_CAP_BYTES {
             let excess = self.text.len() - TEXT_CAP_BYTES / 2;
             let at = (excess..self.text.len()).find(|at| self.text.is_char_boundary(*at));
-            self.text.drain(..at.unwrap_or(0));
+            let at = at.unwrap_or(0);
+            self.text.drain(..at);
+            self.dropped += at;
         }
+    }
+
+    /// Returns how much was said, to be given to [`Console::since`].
+    pub(super) fn len(&self) -> usize {
+        self.dropped + self.text.len()
+    }
+
+    /// Returns what was said since.
+    pub(super) fn since(&self, from: usize) -> &str {
+        self.text.get(from.saturating_sub(self.dropped)..).unwrap_or("")
     }
 
     /// Returns the last lines that are not empty.

@@ -8,8 +8,13 @@
 mod arguments;
 mod console;
 mod error;
+mod evidence;
+mod frames;
+mod line;
+mod login;
 mod machine;
 mod monitor;
+mod peer;
 mod process;
 mod program;
 mod proof;

@@ -5,7 +5,7 @@ use super::monitor::Monitor;
 use super::{ProveError, ProveOptions};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,15 @@ use std::time::{Duration, Instant};
 
 /// How long QEMU may take until it has connected.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-/// How long one look at the console waits for something to come.
-pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// A running QEMU.
 pub(super) struct Process {
     child: Child,
     group: Option<Pid>,
     messages: PathBuf,
-    /// The guest's console; `None`: it has none, or QEMU closed it.
+    /// The guest's console, until somebody takes it; `None`: it has none.
     pub(super) console: Option<UnixStream>,
-    /// The monitor; `None`: QEMU closed it.
+    /// The monitor.
     pub(super) monitor: Option<Monitor>,
     /// When it was started.
     pub(super) started: Instant,
@@ -64,27 +62,10 @@ impl Process {
         let mut process = Self { child, group, messages, console: None, monitor: None, started };
         let stream = process.accept(&monitor, options)?;
         if let Some(console) = console {
-            let stream = process.accept(&console, options)?;
-            stream.set_read_timeout(Some(TICK)).map_err(failed)?;
-            process.console = Some(stream);
+            process.console = Some(process.accept(&console, options)?);
         }
         process.monitor = Some(Monitor::greet(stream).ok_or_else(|| process.refused())?);
         Ok(process)
-    }
-
-    /// Reads what the console says, for a tick at most; returns how many bytes came.
-    pub(super) fn listen(&mut self, buffer: &mut [u8]) -> usize {
-        let Some(console) = &mut self.console else {
-            std::thread::sleep(TICK);
-            return 0;
-        };
-        match console.read(buffer) {
-            Ok(0) => self.console = None,
-            Ok(count) => return count,
-            Err(error) if is_early(&error) => {}
-            Err(_) => self.console = None,
-        }
-        0
     }
 
     /// Returns whether QEMU has ended, and what it said then.
@@ -104,7 +85,7 @@ impl Process {
             if since.elapsed() > CONNECT_LIMIT {
                 return ProveError::QemuRefused { reason: "its monitor does not answer".to_owned() };
             }
-            std::thread::sleep(TICK);
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 

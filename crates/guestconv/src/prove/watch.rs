@@ -1,9 +1,16 @@
 //! One boot: the guest is started and watched until its console, its screen or its network tells how far it came.
 
-use super::arguments::{Places, arguments, mac_of};
-use super::console::{Console, state_of};
+use super::arguments::{Places, arguments};
+use super::console::state_of;
+use super::evidence::{nics, unmet, working_addresses};
+use super::line::Line;
+use super::login::{self, Answers};
+use super::peer::Peers;
 use super::process::Process;
-use super::{Machine, PROOF_SCHEMA, Proof, ProofDisk, ProofNic, ProveError, ProveOptions, State, program};
+use super::{
+    CommandOutput, Machine, PROOF_SCHEMA, Proof, ProofDisk, ProofNic, ProveError, ProveOptions, State,
+    program,
+};
 use crate::observe::{Event, Stage};
 use guestconv_core::hardware::HardwareFirmware;
 use std::fs;
@@ -14,17 +21,28 @@ use std::time::{Duration, Instant};
 const SCREEN_PERIOD: Duration = Duration::from_secs(2);
 /// How long a guest that failed is listened to for what else it has to say.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a guest whose network answers may take to show a login prompt: some never show one.
+const PROMPT_GRACE: Duration = Duration::from_secs(60);
+/// The same for a guest that has no console.
+const SILENT_GRACE: Duration = Duration::from_secs(5);
+/// How long the network may take after the login prompt, when something is expected of it, and when not.
+const EXPECTED_GRACE: Duration = Duration::from_secs(90);
+const CURIOUS_GRACE: Duration = Duration::from_secs(15);
 /// Lines of the console that a proof carries.
 const TAIL_LINES: usize = 40;
 
-/// What was seen of a guest.
+/// A guest that is being watched.
 struct Watch<'a> {
+    // First, since the last goes last: QEMU ends before its peers.
     process: Process,
+    peers: Peers,
+    machine: &'a Machine,
     options: &'a ProveOptions,
-    console: Console,
-    log: Vec<u8>,
+    line: Line,
+    answers: Option<Answers>,
     screen_text: Vec<String>,
     screen_at: Instant,
+    network_since: Option<Instant>,
     milestones: Vec<(String, u64)>,
 }
 
@@ -42,36 +60,59 @@ pub(super) fn boot(
         .map_err(|source| ProveError::Io { act: "make a directory", source })?;
     let places = places(directory.path(), machine)?;
     let arguments = arguments(disks, machine, options, accelerator, &places)?;
+    let expected = |index: usize| {
+        let id = machine.nics.get(index).map(|nic| nic.id.as_str());
+        let of_card = options.expected.iter().filter(|expected| Some(expected.id.as_str()) == id);
+        of_card.flat_map(|expected| expected.addresses.clone()).collect()
+    };
+    let peers = Peers::start(&places.wires, expected)?;
     let has_console = machine.console.is_some();
-    let process = Process::start(qemu, &arguments, directory.path(), &places, has_console, options)?;
+    let mut process = Process::start(qemu, &arguments, directory.path(), &places, has_console, options)?;
     let mut watch = Watch {
+        line: Line::new(process.console.take(), options.cancel.clone()),
         screen_at: process.started,
         process,
+        peers,
+        machine,
         options,
-        console: Console::default(),
-        log: Vec::new(),
+        answers: None,
         screen_text: Vec::new(),
+        network_since: None,
         milestones: Vec::new(),
     };
     let (state, reason) = watch.until_it_shows()?;
     let time_ms = milliseconds(watch.process.started.elapsed());
-    let nics = nics(machine, &watch.console);
-    let (serial_log, screenshot) = watch.keep_evidence(has_console, machine.graphics.is_some())?;
+    let mut reasons = vec![reason];
+    let mut passed = state.is_up();
+    let mut command = None;
+    if state.is_up() {
+        let (output, refusal) = watch.ask(state)?;
+        passed = refusal.is_none();
+        reasons.extend(refusal);
+        command = output;
+    }
+    let nics = watch.nics();
+    let unmet = if state.is_up() { unmet(&options.expected, &nics) } else { Vec::new() };
+    passed = passed && unmet.is_empty();
+    reasons.extend(unmet);
+    let (serial_log, screenshot) = watch.keep_evidence()?;
+    let told = watch.answers.unwrap_or_default();
+    let console = &watch.line.console;
     Ok(Proof {
         schema: PROOF_SCHEMA,
-        passed: state.is_up(),
+        passed,
         state,
-        reasons: vec![reason],
-        root_device: watch.console.root_device(),
-        kernel: watch.console.kernel(),
+        reasons,
+        root_device: told.root_device.or_else(|| console.root_device()),
+        kernel: told.kernel.or_else(|| console.kernel()),
         nics,
-        command: None,
+        command,
         time_ms,
         milestones_ms: watch.milestones,
         accelerator: accelerator.to_owned(),
         machine: machine.clone(),
         attempts: 1,
-        serial_tail: watch.console.tail(TAIL_LINES),
+        serial_tail: console.tail(TAIL_LINES),
         screen_text: watch.screen_text,
         serial_log,
         screenshot,
@@ -83,7 +124,7 @@ impl Watch<'_> {
     fn until_it_shows(&mut self) -> Result<(State, String), ProveError> {
         loop {
             self.listen()?;
-            let shown = self.console.state().or_else(|| self.screen_state());
+            let shown = self.line.console.state().or_else(|| self.screen_state());
             if let Some((state, line)) = shown {
                 if state == State::Login {
                     self.reached("login");
@@ -98,7 +139,17 @@ impl Watch<'_> {
             if let Some(said) = self.process.ended() {
                 return Ok((State::QemuExit, said));
             }
-            if self.process.started.elapsed() > self.options.time_limit {
+            let network = self.network_state();
+            let is_late = self.process.started.elapsed() > self.options.time_limit;
+            let grace = if self.machine.console.is_some() { PROMPT_GRACE } else { SILENT_GRACE };
+            if let Some((since, address)) = network.filter(|(since, _)| is_late || since.elapsed() > grace) {
+                let seconds = since.duration_since(self.process.started).as_secs();
+                let reason = format!(
+                    "the guest answers as {address} since second {seconds}, and shows no login prompt"
+                );
+                return Ok((State::Network, reason));
+            }
+            if is_late {
                 let limit = self.options.time_limit.as_secs();
                 return Ok((State::Timeout, format!("the guest did not come up within {limit} seconds")));
             }
@@ -107,17 +158,11 @@ impl Watch<'_> {
 
     /// Takes in what the console says, for a tick.
     fn listen(&mut self) -> Result<(), ProveError> {
-        if self.options.cancel.is_cancelled() {
-            return Err(ProveError::Cancelled);
-        }
-        let mut buffer = [0; 16 << 10];
-        let count = self.process.listen(&mut buffer);
-        let came = buffer.get(..count).unwrap_or_default();
-        self.log.extend_from_slice(came);
-        self.console.push(came);
-        let shown: Vec<&str> = self.console.milestones().collect();
-        for milestone in shown {
-            self.reached(milestone);
+        if self.line.listen()? {
+            let shown: Vec<&str> = self.line.console.milestones().collect();
+            for milestone in shown {
+                self.reached(milestone);
+            }
         }
         Ok(())
     }
@@ -138,7 +183,7 @@ impl Watch<'_> {
 
     /// Looks at the screen from time to time; returns the state that its text shows.
     fn screen_state(&mut self) -> Option<(State, String)> {
-        if self.screen_at.elapsed() < SCREEN_PERIOD {
+        if self.machine.graphics.is_none() || self.screen_at.elapsed() < SCREEN_PERIOD {
             return None;
         }
         self.screen_at = Instant::now();
@@ -146,13 +191,58 @@ impl Watch<'_> {
         state_of(&self.screen_text.join("\n"))
     }
 
+    /// Returns since when the network answers, and by which address.
+    fn network_state(&mut self) -> Option<(Instant, String)> {
+        let nics = self.nics();
+        let address = nics.iter().find_map(|nic| working_addresses(nic).next().map(str::to_owned))?;
+        Some((*self.network_since.get_or_insert_with(Instant::now), address))
+    }
+
+    /// Asks the guest itself, if somebody may log in, and gives its network the time that it needs. Returns what the
+    /// command printed, and why nobody could log in.
+    fn ask(&mut self, state: State) -> Result<(Option<CommandOutput>, Option<String>), ProveError> {
+        let mut refusal = None;
+        let mut is_in = false;
+        if let Some(login) = &self.options.login {
+            let result = if state == State::Login && self.line.console.state().is_some() {
+                login::log_in(&mut self.line, login)?
+            } else {
+                Err(format!("nobody could log in as {}: the console shows no login prompt", login.user))
+            };
+            is_in = result.is_ok();
+            refusal = result.err();
+        }
+        let grace = if self.options.expected.is_empty() { CURIOUS_GRACE } else { EXPECTED_GRACE };
+        let since = Instant::now();
+        loop {
+            if is_in {
+                self.answers = login::ask(&mut self.line)?;
+            }
+            let nics = self.nics();
+            let all_work = nics.iter().all(|nic| working_addresses(nic).next().is_some());
+            let is_met = unmet(&self.options.expected, &nics).is_empty();
+            let is_content = is_met && (all_work || !self.options.expected.is_empty());
+            if is_content || since.elapsed() > grace || self.process.ended().is_some() {
+                break;
+            }
+            let pause = Instant::now();
+            while pause.elapsed() < Duration::from_secs(2) {
+                self.listen()?;
+            }
+        }
+        let command = self.options.command.as_deref().filter(|_| is_in);
+        let output = command.map(|command| login::run(&mut self.line, command, self.options.time_limit));
+        Ok((output.transpose()?.flatten(), refusal))
+    }
+
+    fn nics(&self) -> Vec<ProofNic> {
+        nics(self.machine, &self.line.console, self.answers.as_ref(), &self.peers.heard())
+    }
+
     /// Leaves log and screenshot where the caller wants them.
-    fn keep_evidence(
-        &mut self,
-        has_console: bool,
-        has_screen: bool,
-    ) -> Result<(Option<PathBuf>, Option<PathBuf>), ProveError> {
-        if let Some(monitor) = self.process.monitor.as_mut().filter(|_| has_screen) {
+    fn keep_evidence(&mut self) -> Result<(Option<PathBuf>, Option<PathBuf>), ProveError> {
+        let mut monitor = self.process.monitor.as_mut().filter(|_| self.machine.graphics.is_some());
+        if let Some(monitor) = &mut monitor {
             self.screen_text = monitor.screen_text().unwrap_or_default();
         }
         let Some(directory) = &self.options.evidence else { return Ok((None, None)) };
@@ -160,11 +250,11 @@ impl Watch<'_> {
         fs::create_dir_all(directory).map_err(failed)?;
         let directory = fs::canonicalize(directory).map_err(failed)?;
         let log = directory.join("serial.log");
+        let has_console = self.machine.console.is_some();
         if has_console {
-            fs::write(&log, &self.log).map_err(failed)?;
+            fs::write(&log, &self.line.log).map_err(failed)?;
         }
         let picture = directory.join("screen.png");
-        let monitor = self.process.monitor.as_mut().filter(|_| has_screen);
         let is_taken = monitor.is_some_and(|monitor| monitor.picture(&picture));
         Ok((has_console.then_some(log), is_taken.then_some(picture)))
     }
@@ -190,23 +280,6 @@ fn places(directory: &Path, machine: &Machine) -> Result<Places, ProveError> {
     })
 }
 
-/// Returns what is known of the machine's cards from the kernel's log: the kernel counts them in their order.
-fn nics(machine: &Machine, console: &Console) -> Vec<ProofNic> {
-    let renamed = console.renamed();
-    let name = |index: usize| {
-        let old = format!("eth{index}");
-        renamed.iter().rfind(|(from, _)| *from == old).map(|(_, to)| to.clone())
-    };
-    let nic = |(index, nic): (usize, &super::MachineNic)| ProofNic {
-        id: nic.id.clone(),
-        mac: mac_of(machine, index),
-        name: name(index),
-        state: "silent".to_owned(),
-        addresses: Vec::new(),
-    };
-    machine.nics.iter().enumerate().map(nic).collect()
-}
-
-pub(super) fn milliseconds(duration: Duration) -> u64 {
+fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
