@@ -9,10 +9,12 @@
     reason = "tasks tell a person at a terminal what they do"
 )]
 
+mod appliance;
 mod cache;
+mod debian;
 mod guest;
-#[allow(dead_code, reason = "the tasks that need it are next")]
 mod run;
+mod setup;
 
 use anyhow::Result;
 use std::env;
@@ -29,12 +31,14 @@ struct Task {
 
 /// All tasks, in the order in which help shows them.
 const TASKS: &[Task] = &[
-    Task { name: "cache", help: "print the directory of the cache", call: print_cache },
+    Task { name: "setup", help: "install the Debian packages that tasks need, as root", call: setup::task },
+    Task { name: "appliance", help: "build kernel and agent, print their directory", call: appliance::task },
     Task {
         name: "make-guest",
         help: "build real guests (NAME…, or all) and print their images",
         call: guest::task,
     },
+    Task { name: "cache", help: "print the directory of the cache", call: print_cache },
 ];
 
 fn main() -> ExitCode {
@@ -61,7 +65,6 @@ fn main() -> ExitCode {
 }
 
 /// Returns the checkout's directory.
-#[allow(dead_code, reason = "the tasks that need it are next")]
 fn checkout() -> PathBuf {
     // `cargo run` sets the variable anew, so a checkout that was moved after the build is found.
     let package =
