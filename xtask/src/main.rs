@@ -15,6 +15,7 @@ mod debian;
 mod guest;
 mod run;
 mod setup;
+mod test;
 
 use anyhow::Result;
 use std::env;
@@ -38,6 +39,7 @@ const TASKS: &[Task] = &[
         help: "build real guests (NAME…, or all) and print their images",
         call: guest::task,
     },
+    Task { name: "test", help: "make what tests need and run them all", call: test::task },
     Task { name: "cache", help: "print the directory of the cache", call: print_cache },
 ];
 

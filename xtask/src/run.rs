@@ -29,7 +29,6 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 ///
 /// # Errors
 /// If it cannot be started or does not succeed.
-#[allow(dead_code, reason = "the task test is next")]
 pub(crate) fn visibly(command: &mut Command) -> Result<()> {
     let status = command.stdin(Stdio::null()).status().with_context(|| not_started(command))?;
     succeeded(command, status, b"")

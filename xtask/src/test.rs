@@ -1,0 +1,47 @@
+//! `test`: every test, on real guests in the real appliance. What a reader of the README runs, and what CI runs.
+//!
+//! The runner is cargo-nextest where it is installed, else `cargo test`. Its closing lines are the last that is printed.
+
+use crate::{appliance, cache, checkout, guest, run, setup};
+use anyhow::Result;
+use std::env;
+use std::process::Command;
+use std::time::Instant;
+
+/// The task: further arguments go to the runner, such as the name of a test.
+pub(crate) fn task(arguments: &[String]) -> Result<()> {
+    let started = Instant::now();
+    setup::task(&[])?;
+    let appliance = appliance::directory()?;
+    for name in guest::all()? {
+        eprintln!("guest {name}");
+        guest::make(&name)?;
+    }
+    eprintln!("appliance and guests are there after {} s; now the tests", started.elapsed().as_secs());
+
+    let guests = cache::root()?.join("guests");
+    let cargo = || {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(checkout()).env("GUESTCONV_APPLIANCE", &appliance).env("GUESTCONV_GUESTS", &guests);
+        cargo
+    };
+    if !nextest_is_installed() {
+        return run::visibly(
+            cargo().args(["test", "--locked", "--workspace", "--no-fail-fast"]).args(arguments),
+        );
+    }
+    // Examples in documentation are not for nextest; they come first, so that its summary is last.
+    if arguments.is_empty() {
+        run::visibly(cargo().args(["test", "--locked", "--quiet", "--workspace", "--doc"]))?;
+    }
+    run::visibly(
+        cargo().args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]).args(arguments),
+    )
+}
+
+fn nextest_is_installed() -> bool {
+    Command::new("cargo-nextest")
+        .args(["nextest", "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
