@@ -10,6 +10,7 @@
 )]
 
 mod appliance;
+mod boot;
 mod cache;
 mod debian;
 mod guest;
@@ -35,12 +36,17 @@ const TASKS: &[Task] = &[
     Task { name: "setup", help: "install the Debian packages that tasks need, as root", call: setup::task },
     Task { name: "appliance", help: "build kernel and agent, print their directory", call: appliance::task },
     Task {
+        name: "boot",
+        help: "boot a guest or an image on hardware of your choice and print what it showed",
+        call: boot::task,
+    },
+    Task { name: "cache", help: "print the directory of the cache", call: print_cache },
+    Task {
         name: "make-guest",
         help: "build real guests (NAME…, or all) and print their images",
         call: guest::task,
     },
     Task { name: "test", help: "make what tests need and run them all", call: test::task },
-    Task { name: "cache", help: "print the directory of the cache", call: print_cache },
 ];
 
 fn main() -> ExitCode {

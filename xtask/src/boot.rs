@@ -1,0 +1,199 @@
+//! `cargo xtask boot`: a guest or an image is booted on hardware of one's choice, and what it showed is printed.
+//!
+//! It is the library's own proof; this only names the machine and the disk.
+
+use crate::cache;
+use anyhow::{Context, Result, bail};
+use guestconv::core::hardware::HardwareFirmware;
+use guestconv::prove::{
+    Accelerator, ExpectedNic, Login, Machine, Proof, ProofDisk, ProofFormat, ProveOptions, prove,
+};
+use guestconv::{Event, Observer};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+const USAGE: &str = "usage: cargo xtask boot GUEST|IMAGE… [--hardware NAME] [--uefi] [--format raw|qcow2] [--login] \
+                     [--command TEXT] [--expect ID=ADDRESS] [--no-graphics] [--no-console] [--limit SECONDS] \
+                     [--evidence DIR] [--kvm] [--json]";
+
+/// What was asked for.
+struct Wish {
+    disks: Vec<ProofDisk>,
+    machine: Machine,
+    options: ProveOptions,
+    is_json: bool,
+}
+
+/// Boots what the arguments name.
+///
+/// # Errors
+/// If it cannot be booted, or does not come up.
+pub(crate) fn task(arguments: &[String]) -> Result<()> {
+    let wish = wish(arguments)?;
+    let proof = prove(&wish.disks, &wish.machine, &wish.options).map_err(anyhow::Error::from)?;
+    if wish.is_json {
+        println!("{}", serde_json::to_string_pretty(&proof).context("cannot write the proof")?);
+    } else {
+        print!("{}", shown(&proof));
+    }
+    if !proof.passed {
+        bail!("the guest did not pass: {}", proof.reasons.join("; "));
+    }
+    Ok(())
+}
+
+fn wish(arguments: &[String]) -> Result<Wish> {
+    let mut options =
+        ProveOptions { accelerator: Accelerator::Tcg, observer: Arc::new(Told), ..ProveOptions::default() };
+    let mut format = ProofFormat::Raw;
+    let mut disks = Vec::new();
+    let mut hardware = "virtio";
+    let (mut is_json, mut is_uefi, mut has_graphics, mut has_console) = (false, false, true, true);
+    let mut rest = arguments.iter().map(String::as_str);
+    while let Some(argument) = rest.next() {
+        let mut value = || rest.next().with_context(|| format!("{argument} wants a value\n{USAGE}"));
+        match argument {
+            "--hardware" => hardware = value()?,
+            "--uefi" => is_uefi = true,
+            "--format" => format = format_of(value()?)?,
+            "--login" => {
+                options.login = Some(Login { user: "root".into(), password: "guestconv".into() });
+            }
+            "--command" => options.command = Some(value()?.to_owned()),
+            "--expect" => options.expected.push(expected(value()?)?),
+            "--no-graphics" => has_graphics = false,
+            "--no-console" => has_console = false,
+            "--limit" => options.time_limit = Duration::from_secs(value()?.parse().context("--limit")?),
+            "--evidence" => options.evidence = Some(value()?.into()),
+            "--kvm" => options.accelerator = Accelerator::Probe,
+            "--json" => is_json = true,
+            name if !name.starts_with('-') => disks.push(disk(name)?),
+            _ => bail!("no option is called {argument}\n{USAGE}"),
+        }
+    }
+    if disks.is_empty() {
+        bail!(USAGE);
+    }
+    let disks: Vec<_> = disks.into_iter().map(|path| ProofDisk { path, format }).collect();
+    let mut machine = Machine::preset(hardware)?.with_disks(disks.len());
+    if is_uefi {
+        machine = machine.with_firmware(HardwareFirmware::Uefi);
+    }
+    machine.graphics = machine.graphics.filter(|_| has_graphics);
+    machine.console = machine.console.filter(|_| has_console);
+    Ok(Wish { disks, machine, options, is_json })
+}
+
+/// Returns the image of that path, or the disk of the guest of that name.
+fn disk(name: &str) -> Result<PathBuf> {
+    if Path::new(name).is_file() {
+        return Ok(name.into());
+    }
+    let disk = cache::root()?.join("guests").join(name).join("disk.raw");
+    if !disk.is_file() {
+        bail!(
+            "{name} is neither an image nor a guest that was built; build it by: cargo xtask make-guest {name}"
+        );
+    }
+    Ok(disk)
+}
+
+fn format_of(name: &str) -> Result<ProofFormat> {
+    match name {
+        "raw" => Ok(ProofFormat::Raw),
+        "qcow2" => Ok(ProofFormat::Qcow2),
+        _ => bail!("no format is called {name}; raw and qcow2 are"),
+    }
+}
+
+fn expected(text: &str) -> Result<ExpectedNic> {
+    let (id, address) = text.split_once('=').unwrap_or((text, ""));
+    let addresses = match address {
+        "" => Vec::new(),
+        _ => vec![address.parse().with_context(|| format!("{address} is no address"))?],
+    };
+    Ok(ExpectedNic { id: id.to_owned(), addresses })
+}
+
+/// Tells on stderr how far the guest came.
+struct Told;
+
+impl Observer for Told {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Log(line) = event {
+            eprintln!("{line}");
+        }
+    }
+}
+
+fn shown(proof: &Proof) -> String {
+    let seconds = |ms: u64| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
+    let verdict = if proof.passed { "passed" } else { "failed" };
+    let mut lines = vec![format!("{verdict}: {} after {}", proof.state.name(), seconds(proof.time_ms))];
+    lines.extend(proof.reasons.iter().map(|reason| format!("  {reason}")));
+    let milestones: Vec<_> =
+        proof.milestones_ms.iter().map(|(name, ms)| format!("{name} {}", seconds(*ms))).collect();
+    lines.push(format!("times    {} ({})", milestones.join(", "), proof.accelerator));
+    lines.push(format!("kernel   {}", proof.kernel.as_deref().unwrap_or("not told")));
+    lines.push(format!("root     {}", proof.root_device.as_deref().unwrap_or("not told")));
+    for nic in &proof.nics {
+        let name = nic.name.as_deref().unwrap_or("name not told");
+        lines.push(format!("network  {} {} {name} {}", nic.id, nic.mac, nic.state));
+        for address in &nic.addresses {
+            let evidence: Vec<_> =
+                address.evidence.iter().map(|known| format!("{known:?}").to_lowercase()).collect();
+            lines.push(format!("         {} ({})", address.address, evidence.join(", ")));
+        }
+    }
+    if let Some(command) = &proof.command {
+        lines.push(format!("command  ended with {}", command.status));
+        lines.extend(command.output.lines().map(|line| format!("  {line}")));
+    }
+    if !proof.passed {
+        let tail = proof.serial_tail.iter().chain(&proof.screen_text);
+        lines.extend(tail.map(|line| format!("  | {line}")));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_names_disk_machine_and_what_is_expected() {
+        let directory = tempfile::tempdir().unwrap();
+        let image = directory.path().join("a.img");
+        std::fs::write(&image, "").unwrap();
+        let image = image.to_str().unwrap().to_owned();
+        let arguments: Vec<String> =
+            [image.as_str(), "--hardware", "nvme", "--uefi", "--no-console", "--expect", "eth0=10.0.2.77"]
+                .map(str::to_owned)
+                .into();
+        let wish = wish(&arguments).unwrap();
+        let mut machine = Machine::preset("nvme").unwrap().with_firmware(HardwareFirmware::Uefi);
+        machine.console = None;
+        assert_eq!(wish.disks, [ProofDisk { path: image.into(), format: ProofFormat::Raw }]);
+        assert_eq!(wish.machine, machine);
+        assert_eq!(
+            wish.options.expected,
+            [ExpectedNic { id: "eth0".into(), addresses: vec!["10.0.2.77".parse().unwrap()] }]
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (arguments, expected) in [
+            (vec!["--frob"], "no option is called --frob"),
+            (vec!["--format", "vmdk"], "no format is called vmdk"),
+            (vec!["--hardware"], "--hardware wants a value"),
+            (vec![], "usage: cargo xtask boot"),
+        ] {
+            let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+            let error = wish(&arguments).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.starts_with(expected), "{arguments:?}: {error}");
+        }
+    }
+}
