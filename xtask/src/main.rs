@@ -17,6 +17,8 @@ mod guest;
 mod run;
 mod setup;
 mod test;
+#[cfg(test)]
+mod tidy;
 
 use anyhow::Result;
 use std::env;

@@ -1,4 +1,4 @@
-// An agent for tests, compiled by them with rustc. What it does is the name of the first disk in the request.
+//! An agent for tests, compiled by them with rustc. What it does is the name of the first disk in the request.
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
