@@ -1,0 +1,209 @@
+//! `dist`: what a user installs, as a tree that can be moved anywhere, `target/dist`, and its tarball.
+//!
+//! ```text
+//! bin/guestconv                        the command line
+//! lib/libguestconv.so{,.0,.0.1.0}      the library, found by its soname libguestconv.so.0
+//! lib/pkgconfig/guestconv.pc           which tells its place from its own
+//! libexec/guestconv/                   the appliance, which program and library find from their own place
+//! include/guestconv.h
+//! share/                               man pages, completions, the schema, documents, licences, examples
+//! ```
+
+use crate::{appliance, checkout, run};
+use anyhow::{Context, Result, bail};
+use std::env;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The number in the soname: it changes when a program that was linked before would no longer run.
+const ABI: &str = "0";
+
+/// Where the completions of each shell go; the first name is that in `docs/completions`.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("guestconv.bash", "share/bash-completion/completions/guestconv"),
+    ("_guestconv", "share/zsh/site-functions/_guestconv"),
+    ("guestconv.fish", "share/fish/vendor_completions.d/guestconv.fish"),
+];
+
+/// The task: makes the tree and the tarball and prints both.
+pub(crate) fn task(_: &[String]) -> Result<()> {
+    let tree = tree()?;
+    let tarball = tarball(&tree)?;
+    println!("{}\n{}", tree.display(), tarball.display());
+    Ok(())
+}
+
+/// Returns `target/dist`, made anew.
+pub(crate) fn tree() -> Result<PathBuf> {
+    let appliance = appliance::directory()?;
+    let built = built()?;
+    let tree = checkout().join("target/dist");
+    let new = checkout().join("target/dist.new");
+    removed(&new)?;
+
+    installed(&built.join("guestconv"), &new.join("bin/guestconv"))?;
+    run::run(Command::new("strip").arg("--strip-debug").arg(new.join("bin/guestconv")))?;
+    library(&built.join("libguestconv_capi.so"), &new.join("lib"))?;
+    for file in files_of(&appliance)? {
+        installed(&file, &new.join("libexec/guestconv").join(name_of(&file)?))?;
+    }
+    let header = checkout().join("crates/guestconv-capi/include/guestconv.h");
+    installed(&header, &new.join("include/guestconv.h"))?;
+    share(&new.join("share"), &new)?;
+
+    removed(&tree)?;
+    fs::rename(&new, &tree).with_context(|| format!("cannot rename to {}", tree.display()))?;
+    Ok(tree)
+}
+
+/// Builds program and library and returns the directory that they are in.
+fn built() -> Result<PathBuf> {
+    let target = checkout().join("target");
+    let cargo = || {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(checkout());
+        cargo
+    };
+    let common = |cargo: &mut Command| {
+        cargo.args(["--locked", "--release", "--target-dir"]).arg(&target);
+    };
+    eprintln!("building program and library");
+    let mut program = cargo();
+    common(program.args(["build", "--package", "guestconv-cli"]));
+    run::run(&mut program)?;
+    let mut library = cargo();
+    common(library.args(["rustc", "--package", "guestconv-capi", "--lib", "--crate-type", "cdylib"]));
+    library.args(["--", "-C", &format!("link-arg=-Wl,-soname,libguestconv.so.{ABI}")]);
+    run::run(&mut library)?;
+    Ok(target.join("release"))
+}
+
+fn library(from: &Path, lib: &Path) -> Result<()> {
+    let file = format!("libguestconv.so.{VERSION}");
+    let soname = format!("libguestconv.so.{ABI}");
+    installed(from, &lib.join(&file))?;
+    run::run(Command::new("strip").arg("--strip-debug").arg(lib.join(&file)))?;
+    for (link, to) in [(soname.as_str(), file.as_str()), ("libguestconv.so", soname.as_str())] {
+        symlink(to, lib.join(link)).with_context(|| format!("cannot make the link {link}"))?;
+    }
+    let directory = lib.join("pkgconfig");
+    fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    fs::write(directory.join("guestconv.pc"), package_config()).context("cannot write guestconv.pc")
+}
+
+fn package_config() -> String {
+    format!(
+        "prefix=${{pcfiledir}}/../..\nlibdir=${{prefix}}/lib\nincludedir=${{prefix}}/include\n\n\
+         Name: guestconv\nDescription: Makes any guest boot on any hypervisor\nVersion: {VERSION}\n\
+         Libs: -L${{libdir}} -lguestconv\nCflags: -I${{includedir}}\n"
+    )
+}
+
+fn share(share: &Path, new: &Path) -> Result<()> {
+    let root = checkout();
+    for name in ["README.md", "CHANGELOG.md", "COPYING.LIB", "docs/findings.md", "docs/errors.md"] {
+        let from = root.join(name);
+        installed(&from, &share.join("doc/guestconv").join(name_of(&from)?))?;
+    }
+    for schema in files_of(&root.join("docs"))? {
+        if schema.extension().is_some_and(|extension| extension == "rng" || extension == "json") {
+            installed(&schema, &share.join("guestconv").join(name_of(&schema)?))?;
+        }
+    }
+    for example in optional_files_of(&root.join("examples"))? {
+        installed(&example, &share.join("doc/guestconv/examples").join(name_of(&example)?))?;
+    }
+    for page in optional_files_of(&root.join("docs/man"))? {
+        let section = page.extension().and_then(|section| section.to_str()).unwrap_or_default();
+        if section.len() != 1 || !section.bytes().all(|byte| byte.is_ascii_digit()) {
+            bail!("{} is no man page: its name ends in no section", page.display());
+        }
+        installed(&page, &share.join(format!("man/man{section}")).join(name_of(&page)?))?;
+    }
+    for completion in optional_files_of(&root.join("docs/completions"))? {
+        let name = name_of(&completion)?;
+        let place = COMPLETIONS.iter().find(|(file, _)| *file == name);
+        let (_, place) = place.with_context(|| format!("{name} is of no shell that dist knows"))?;
+        installed(&completion, &new.join(place))?;
+    }
+    Ok(())
+}
+
+fn tarball(tree: &Path) -> Result<PathBuf> {
+    let name = format!("guestconv-{VERSION}-x86_64");
+    let tarball = checkout().join("target").join(format!("{name}.tar.xz"));
+    let mut tar = Command::new("tar");
+    // The same tree makes the same bytes.
+    tar.args(["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"]);
+    tar.arg(format!("--transform=flags=r;s,^\\.,{name},")).arg("-C").arg(tree);
+    run::run(tar.arg("-cJf").arg(&tarball).arg(".").env("XZ_OPT", "-T0"))?;
+    Ok(tarball)
+}
+
+/// Copies the file, with its mode, and makes the folder for it.
+fn installed(from: &Path, to: &Path) -> Result<()> {
+    let folder = to.parent().context("a file has a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(())
+}
+
+fn files_of(directory: &Path) -> Result<Vec<PathBuf>> {
+    let failed = || format!("cannot list {}", directory.display());
+    let entries = fs::read_dir(directory).with_context(failed)?;
+    let mut files =
+        entries.map(|entry| Ok(entry.with_context(failed)?.path())).collect::<Result<Vec<_>>>()?;
+    files.retain(|file| file.is_file());
+    files.sort();
+    Ok(files)
+}
+
+/// Returns the files of a directory that need not be there; that it is not is said.
+fn optional_files_of(directory: &Path) -> Result<Vec<PathBuf>> {
+    if !directory.is_dir() {
+        eprintln!("dist: there is no {}, and nothing of it in the tree", directory.display());
+        return Ok(Vec::new());
+    }
+    files_of(directory)
+}
+
+fn name_of(file: &Path) -> Result<&str> {
+    let name = file.file_name().and_then(|name| name.to_str());
+    name.with_context(|| format!("{} has no name in UTF-8", file.display()))
+}
+
+fn removed(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", directory.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_configuration_can_be_moved() {
+        assert_eq!(
+            package_config(),
+            format!(
+                "prefix=${{pcfiledir}}/../..\n\
+                 libdir=${{prefix}}/lib\n\
+                 includedir=${{prefix}}/include\n\
+                 \n\
+                 Name: guestconv\n\
+                 Description: Makes any guest boot on any hypervisor\n\
+                 Version: {VERSION}\n\
+                 Libs: -L${{libdir}} -lguestconv\n\
+                 Cflags: -I${{includedir}}\n"
+            )
+        );
+    }
+}
