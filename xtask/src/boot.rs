@@ -127,7 +127,8 @@ impl Observer for Told {
     }
 }
 
-fn shown(proof: &Proof) -> String {
+/// Returns the proof as lines for a person.
+pub(crate) fn shown(proof: &Proof) -> String {
     let seconds = |ms: u64| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
     let verdict = if proof.passed { "passed" } else { "failed" };
     let mut lines = vec![format!("{verdict}: {} after {}", proof.state.name(), seconds(proof.time_ms))];

@@ -22,6 +22,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The number in the soname: it changes when a program that was linked before would no longer run.
 const ABI: &str = "0";
 
+/// The release that is shipped, in the checkout's own directory whatever the environment says.
+const RELEASE: [&str; 4] = ["--locked", "--release", "--target-dir", "target"];
+
 /// Where the completions of each shell go; the first name is that in `docs/completions`.
 const COMPLETIONS: [(&str, &str); 3] = [
     ("guestconv.bash", "share/bash-completion/completions/guestconv"),
@@ -40,14 +43,14 @@ pub(crate) fn task(_: &[String]) -> Result<()> {
 /// Returns `target/dist`, made anew.
 pub(crate) fn tree() -> Result<PathBuf> {
     let appliance = appliance::directory()?;
-    let built = built()?;
+    let (program, shared_object) = (program()?, shared_object()?);
     let tree = checkout().join("target/dist");
     let new = checkout().join("target/dist.new");
     removed(&new)?;
 
-    installed(&built.join("guestconv"), &new.join("bin/guestconv"))?;
+    installed(&program, &new.join("bin/guestconv"))?;
     run::run(Command::new("strip").arg("--strip-debug").arg(new.join("bin/guestconv")))?;
-    library(&built.join("libguestconv_capi.so"), &new.join("lib"))?;
+    library(&shared_object, &new.join("lib"))?;
     for file in files_of(&appliance)? {
         installed(&file, &new.join("libexec/guestconv").join(name_of(&file)?))?;
     }
@@ -60,26 +63,33 @@ pub(crate) fn tree() -> Result<PathBuf> {
     Ok(tree)
 }
 
-/// Builds program and library and returns the directory that they are in.
-fn built() -> Result<PathBuf> {
-    let target = checkout().join("target");
-    let cargo = || {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(checkout());
-        cargo
-    };
-    let common = |cargo: &mut Command| {
-        cargo.args(["--locked", "--release", "--target-dir"]).arg(&target);
-    };
-    eprintln!("building program and library");
-    let mut program = cargo();
-    common(program.args(["build", "--package", "guestconv-cli"]));
-    run::run(&mut program)?;
+/// Builds the program and returns its file.
+pub(crate) fn program() -> Result<PathBuf> {
+    eprintln!("building the program");
+    run::run(cargo().arg("build").args(RELEASE).args(["--package", "guestconv-cli"]))?;
+    Ok(checkout().join("target/release/guestconv"))
+}
+
+/// Builds the library and returns its file.
+fn shared_object() -> Result<PathBuf> {
+    eprintln!("building the library");
+    let soname = format!("link-arg=-Wl,-soname,libguestconv.so.{ABI}");
     let mut library = cargo();
-    common(library.args(["rustc", "--package", "guestconv-capi", "--lib", "--crate-type", "cdylib"]));
-    library.args(["--", "-C", &format!("link-arg=-Wl,-soname,libguestconv.so.{ABI}")]);
-    run::run(&mut library)?;
-    Ok(target.join("release"))
+    library.arg("rustc").args(RELEASE).args([
+        "--package",
+        "guestconv-capi",
+        "--lib",
+        "--crate-type",
+        "cdylib",
+    ]);
+    run::run(library.args(["--", "-C", &soname]))?;
+    Ok(checkout().join("target/release/libguestconv_capi.so"))
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(checkout());
+    cargo
 }
 
 fn library(from: &Path, lib: &Path) -> Result<()> {

@@ -13,6 +13,7 @@ mod appliance;
 mod boot;
 mod cache;
 mod debian;
+mod demo;
 mod dist;
 mod guest;
 mod run;
@@ -43,6 +44,7 @@ const TASKS: &[Task] = &[
         help: "boot a guest or an image on hardware of your choice and print what it showed",
         call: boot::task,
     },
+    Task { name: "demo", help: "convert a real guest and boot it before and after", call: demo::task },
     Task { name: "dist", help: "make the tree and the tarball that a user installs", call: dist::task },
     Task { name: "cache", help: "print the directory of the cache", call: print_cache },
     Task {
