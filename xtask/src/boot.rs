@@ -152,8 +152,8 @@ pub(crate) fn shown(proof: &Proof) -> String {
         lines.extend(command.output.lines().map(|line| format!("  {line}")));
     }
     if !proof.passed {
-        let tail = proof.serial_tail.iter().chain(&proof.screen_text);
-        lines.extend(tail.map(|line| format!("  | {line}")));
+        let said = if proof.serial_tail.is_empty() { &proof.screen_text } else { &proof.serial_tail };
+        lines.extend(said.iter().map(|line| format!("  | {line}")));
     }
     lines.push(String::new());
     lines.join("\n")

@@ -23,6 +23,8 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
     let cargo = || {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(checkout()).env("GUESTCONV_APPLIANCE", &appliance).env("GUESTCONV_GUESTS", &guests);
+        // What is missing now is a failure, not a skip.
+        cargo.env("GUESTCONV_REQUIRE_GUESTS", "1");
         cargo
     };
     if !nextest_is_installed() {

@@ -1,0 +1,331 @@
+//! What the whole-system tests share: copies of real guests, comparisons of disks and files, and boots, one at a time.
+//!
+//! Guests are found in the directory that `GUESTCONV_GUESTS` names, the appliance by `GUESTCONV_APPLIANCE`; `cargo xtask
+//! test` makes both and names them. Where one is missing a test skips and says so, unless `GUESTCONV_REQUIRE_GUESTS` is
+//! set: then it fails.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "it is a test's: what fails here fails the test"
+)]
+
+use guestconv::core::change::Change;
+use guestconv::core::hardware::{Hardware, HardwareFirmware};
+use guestconv::core::plan::{Nic, Plan, PlanOptions};
+use guestconv::prove::{
+    Accelerator, ExpectedNic, Login, Machine, Proof, ProofDisk, ProofFormat, ProveOptions, prove,
+};
+use guestconv::{DiskSpec, Format, Guest, Options};
+use rustix::fs::{FlockOperation, SeekFrom, flock, seek};
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A guest that the house builds, and what must be true of it before and after.
+pub struct Subject {
+    /// Its name: `debian-12-dep`.
+    pub name: &'static str,
+    /// The target that it is converted for.
+    pub target: &'static str,
+    /// What starts it.
+    pub firmware: HardwareFirmware,
+    /// Its root device once it runs on virtio disks.
+    pub root: &'static str,
+    /// Its interfaces, and the address of each that has a static one.
+    pub nics: &'static [(&'static str, Option<&'static str>)],
+}
+
+/// All guests of the line.
+pub const SUBJECTS: &[Subject] = &[
+    Subject {
+        name: "debian-12",
+        target: "rhev-3.1",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/vda1",
+        nics: &[("eth0", None)],
+    },
+    Subject {
+        name: "debian-12-dep",
+        target: "rhev-3.1",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/mapper/vg0-root",
+        nics: &[("ens192", Some("10.0.2.77"))],
+    },
+    Subject {
+        name: "debian-13-efi",
+        target: "kvm",
+        firmware: HardwareFirmware::Uefi,
+        root: "/dev/vda2",
+        nics: &[("ens192", None)],
+    },
+    Subject {
+        name: "debian-13-btrfs",
+        target: "kvm",
+        firmware: HardwareFirmware::Uefi,
+        root: "/dev/vda2",
+        nics: &[("ens192", None)],
+    },
+    Subject {
+        name: "multi-boot",
+        target: "kvm",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/vda1",
+        nics: &[("ens192", None)],
+    },
+];
+
+/// A copy of a guest that a test may do anything to; it goes with this.
+pub struct Copy {
+    /// What it is a copy of.
+    pub subject: &'static Subject,
+    /// The copy.
+    pub disk: PathBuf,
+    /// The guest as it was built.
+    pub original: PathBuf,
+    /// The directory of the copy, with nothing else in it.
+    pub directory: TempDir,
+}
+
+/// Returns a copy of the guest of that name; `None`, with a word on stderr, if there is none and none is required.
+///
+/// # Panics
+/// If there is none and it is required, or it cannot be copied.
+pub fn copy(name: &str) -> Option<Copy> {
+    let subject = SUBJECTS.iter().find(|subject| subject.name == name).unwrap();
+    let guests = env::var_os("GUESTCONV_GUESTS").map(PathBuf::from).unwrap_or_default();
+    let original = guests.join(name).join("disk.raw");
+    let has_appliance = env::var_os("GUESTCONV_APPLIANCE").is_some();
+    if !original.is_file() || !has_appliance {
+        let missing =
+            if has_appliance { original.display().to_string() } else { "GUESTCONV_APPLIANCE".into() };
+        // A guest that the house does not build yet is not missing.
+        let is_described =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../guests/{name}.toml")).is_file();
+        let is_required = env::var_os("GUESTCONV_REQUIRE_GUESTS").is_some() && is_described;
+        assert!(!is_required, "{missing} is missing; run: cargo xtask test");
+        eprintln!("skipped: {missing} is missing; cargo xtask test makes it");
+        return None;
+    }
+    let directory = tempfile::Builder::new().prefix("guestconv-test-").tempdir_in("/var/tmp").unwrap();
+    let disk = directory.path().join("disk.raw");
+    copy_sparse(&original, &disk);
+    Some(Copy { subject, disk, original, directory })
+}
+
+impl Copy {
+    /// Opens the guest.
+    ///
+    /// # Panics
+    /// If it cannot be opened.
+    pub fn open(&self, options: Options) -> Guest {
+        Guest::open(vec![DiskSpec { format: Format::Raw, ..DiskSpec::new(&self.disk) }], options).unwrap()
+    }
+
+    /// Returns the wishes of the conversion: each interface gets a card with a MAC address of ours.
+    pub fn plan_options(&self) -> PlanOptions {
+        let nic = |(index, (name, _)): (usize, &(&str, Option<&str>))| Nic {
+            name: Some((*name).to_owned()),
+            mac: format!("52:54:00:ab:cd:{:02x}", index + 1),
+        };
+        PlanOptions {
+            nics: self.subject.nics.iter().enumerate().map(nic).collect(),
+            ..PlanOptions::default()
+        }
+    }
+
+    /// Returns whether the disk is still what was built, bit for bit.
+    pub fn is_pristine(&self) -> bool {
+        are_identical(&self.disk, &self.original)
+    }
+
+    /// Returns what is in the directory of the copy.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.directory.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Boots the copy on a plan's hardware, logs in, and returns the proof; one boot at a time on this machine.
+    ///
+    /// # Panics
+    /// If it cannot be booted.
+    pub fn boot(&self, hardware: &Hardware) -> Proof {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let expected = self.subject.nics.iter().map(|(name, static_address)| ExpectedNic {
+            id: (*name).to_owned(),
+            addresses: static_address.iter().map(|text| address(text)).collect(),
+        });
+        let options = ProveOptions {
+            login: Some(Login { user: "root".into(), password: "guestconv".into() }),
+            expected: expected.collect(),
+            evidence: Some(env::temp_dir().join("guestconv-boots").join(self.subject.name)),
+            accelerator: Accelerator::Probe,
+            ..ProveOptions::default()
+        };
+        let disk = ProofDisk { path: self.disk.clone(), format: ProofFormat::Raw };
+        let _turn = boot_lock();
+        prove(&[disk], &Machine::of(hardware), &options).unwrap()
+    }
+}
+
+/// Asserts that a guest came up with its root device and its interfaces as they were.
+///
+/// # Panics
+/// If it did not.
+pub fn assert_as_before(subject: &Subject, root: &str, proof: &Proof) {
+    assert!(proof.passed, "{}: {:?}\n{}", subject.name, proof.reasons, proof.serial_tail.join("\n"));
+    let names: Vec<_> = proof.nics.iter().map(|nic| nic.name.as_deref().unwrap_or("")).collect();
+    let states: Vec<_> = proof.nics.iter().map(|nic| nic.state.as_str()).collect();
+    let expected: Vec<_> = subject.nics.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        (proof.root_device.as_deref(), names, states),
+        (Some(root), expected.clone(), vec!["up"; expected.len()]),
+        "{}: {proof:?}",
+        subject.name
+    );
+}
+
+/// Returns the paths of each root whose lines differ between two manifests.
+pub fn differing(before: &[String], after: &[String]) -> BTreeSet<(String, String)> {
+    let by_path = |lines: &[String]| -> BTreeMap<(String, String), String> {
+        lines.iter().filter_map(|line| parsed(line)).collect()
+    };
+    let (before, after) = (by_path(before), by_path(after));
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).cloned().collect();
+    keys.into_iter().filter(|key| before.get(key) != after.get(key)).collect()
+}
+
+/// Returns the device, the path and the rest of a manifest's line: `DEVICE PATH MODE OWNER …`. Paths may hold blanks.
+fn parsed(line: &str) -> Option<((String, String), String)> {
+    let (device, rest) = line.split_once(' ')?;
+    let is_mode = |word: &str| word.len() == 4 && word.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    let mut at = 0;
+    for word in rest.split(' ') {
+        if at > 0 && is_mode(word) {
+            let (path, what) = (rest.get(..at - 1)?, rest.get(at..)?);
+            return Some(((device.to_owned(), path.to_owned()), what.to_owned()));
+        }
+        at += word.len() + 1;
+    }
+    None
+}
+
+/// Returns the paths of each root that a plan names, with the directories above them, which it may make.
+pub fn planned(plan: &Plan) -> BTreeSet<(String, String)> {
+    let mut paths = BTreeSet::new();
+    for step in &plan.steps {
+        let device = plan.roots.get(step.root).map(|root| root.device.to_string()).unwrap_or_default();
+        for change in &step.changes {
+            let mut path = match change {
+                Change::Write { path, .. } | Change::Remove { path, .. } | Change::Link { path, .. } => {
+                    path.clone()
+                }
+                Change::Copy { to, .. } => to.clone(),
+                Change::AppendInitramfs(append) => append.path.clone(),
+                other => panic!("a conversion does not do this by itself: {other:?}"),
+            };
+            while path.as_str() != "/" && paths.insert((device.clone(), path.as_str().to_owned())) {
+                path = path.parent();
+            }
+        }
+    }
+    paths
+}
+
+/// Returns whether two files hold the same.
+///
+/// # Panics
+/// If one cannot be read.
+pub fn are_identical(one: &Path, other: &Path) -> bool {
+    let (mut one, mut other) = (File::open(one).unwrap(), File::open(other).unwrap());
+    if one.metadata().unwrap().len() != other.metadata().unwrap().len() {
+        return false;
+    }
+    let (mut left, mut right) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    loop {
+        let count = one.read(&mut left).unwrap();
+        if count == 0 {
+            return true;
+        }
+        let (left, right) = (left.get(..count).unwrap(), right.get_mut(..count).unwrap());
+        if other.read_exact(right).is_err() || left != right {
+            return false;
+        }
+    }
+}
+
+/// Copies a file and leaves its holes out.
+fn copy_sparse(from: &Path, to: &Path) {
+    let (source, copy) = (File::open(from).unwrap(), File::create(to).unwrap());
+    let length = source.metadata().unwrap().len();
+    copy.set_len(length).unwrap();
+    let mut at = 0;
+    let mut buffer = vec![0; 1 << 20];
+    while let Ok(start) = seek(&source, SeekFrom::Data(at)) {
+        let end = seek(&source, SeekFrom::Hole(start)).unwrap_or(length);
+        at = start;
+        while at < end {
+            let wanted = usize::try_from((end - at).min(1 << 20)).unwrap();
+            let chunk = buffer.get_mut(..wanted).unwrap();
+            source.read_exact_at(chunk, at).unwrap();
+            copy.write_all_at(chunk, at).unwrap();
+            at += u64::try_from(wanted).unwrap();
+        }
+    }
+}
+
+/// Waits for one's turn: two boots at once on two processors take longer than one after the other.
+fn boot_lock() -> File {
+    let mut file = File::create(env::temp_dir().join("guestconv-boot.lock")).unwrap();
+    flock(&file, FlockOperation::LockExclusive).unwrap();
+    drop(writeln!(file, "{}", std::process::id()));
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_are_compared_by_root_and_path() {
+        let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let before = lines(&[
+            "/dev/sda1 / 0755 0:0 directory",
+            "/dev/sda1 /a b 0644 0:0 file 1 aa",
+            "/dev/sda1 /gone 0644 0:0 file 1 aa",
+            "/dev/sda2 /a b 0644 0:0 file 1 aa",
+        ]);
+        let after = lines(&[
+            "/dev/sda1 / 0755 0:0 directory",
+            "/dev/sda1 /a b 0644 0:0 file 1 bb",
+            "/dev/sda1 /new 0644 0:0 file 1 aa",
+            "/dev/sda2 /a b 0644 0:0 file 1 aa",
+        ]);
+        let expected = ["/a b", "/gone", "/new"].map(|path| ("/dev/sda1".to_owned(), path.to_owned()));
+        assert_eq!(differing(&before, &after), BTreeSet::from(expected));
+    }
+
+    #[test]
+    fn a_sparse_copy_is_the_same_and_a_changed_one_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let (one, other) = (directory.path().join("one"), directory.path().join("other"));
+        let file = File::create(&one).unwrap();
+        file.set_len(5 << 20).unwrap();
+        file.write_all_at(b"data", 3 << 20).unwrap();
+        copy_sparse(&one, &other);
+        assert!(are_identical(&one, &other));
+        File::options().write(true).open(&other).unwrap().write_all_at(b"x", 5).unwrap();
+        assert!(!are_identical(&one, &other));
+    }
+}

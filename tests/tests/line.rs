@@ -1,0 +1,118 @@
+//! The straight line on each real guest: inspect, plan, convert, verify, boot.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "it is a test: what fails here fails the test"
+)]
+
+use guestconv::core::description::Choices;
+use guestconv::{ConvertOptions, Event, Options, Stage};
+use guestconv_system_tests::{are_identical, assert_as_before, copy, differing, planned};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Converts a copy of the guest and asserts all that must be true of every conversion.
+fn line(name: &str) {
+    let Some(copy) = copy(name) else { return };
+    let target = copy.subject.target;
+    let was_untouched = Arc::new(AtomicBool::new(false));
+    let observer = {
+        let (was_untouched, disk, original) =
+            (Arc::clone(&was_untouched), copy.disk.clone(), copy.original.clone());
+        move |event: &Event<'_>| {
+            if *event == Event::Started(Stage::Commit) {
+                was_untouched.store(are_identical(&disk, &original), Ordering::SeqCst);
+            }
+        }
+    };
+    let mut guest = copy.open(Options { observer: Arc::new(observer), ..Options::default() });
+    let before = guest.manifest().unwrap();
+    let options = copy.plan_options();
+    let choices = guest.describe(target, &options.nics).unwrap().choices();
+    let plan = guest.plan(target, &choices, &options).unwrap();
+    assert!(!plan.steps.is_empty(), "{name} is not for {target} yet, so there is something to do");
+    assert!(copy.is_pristine(), "{name}: inspect and plan wrote to the disk");
+    guest.convert(&plan, &ConvertOptions { choices: choices.clone(), plan: options.clone() }).unwrap();
+    assert!(was_untouched.load(Ordering::SeqCst), "{name}: the disk changed before the commit");
+    assert!(!copy.is_pristine(), "{name}: the commit did not reach the disk");
+    assert_eq!(copy.files(), ["disk.raw"], "{name}: something is left beside the disk");
+
+    let after = guest.manifest().unwrap();
+    let planned = planned(&plan);
+    let unplanned: Vec<_> =
+        differing(&before, &after).into_iter().filter(|path| !planned.contains(path)).collect();
+    assert_eq!(unplanned, [], "{name}: files changed that the plan does not name");
+    drop(guest);
+
+    let mut again = copy.open(Options::default());
+    assert_eq!(again.plan(target, &choices, &options).unwrap().steps, [], "{name}: a second plan");
+    assert_eq!(again.verify(target, &choices, &options).unwrap().missing, [], "{name}: verify");
+    drop(again);
+
+    assert_eq!(plan.hardware.firmware, copy.subject.firmware, "{name}");
+    let proof = copy.boot(&plan.hardware);
+    assert_as_before(copy.subject, copy.subject.root, &proof);
+}
+
+#[test]
+fn debian_12() {
+    line("debian-12");
+}
+
+#[test]
+fn debian_12_dep() {
+    line("debian-12-dep");
+}
+
+#[test]
+fn debian_13_efi() {
+    line("debian-13-efi");
+}
+
+#[test]
+fn debian_13_btrfs() {
+    line("debian-13-btrfs");
+}
+
+#[test]
+fn multi_boot() {
+    line("multi-boot");
+}
+
+/// The document says `e1000` and `scsi-hd`, and its graphics are deleted: so is the guest, and so it boots.
+#[test]
+fn an_edited_document_is_obeyed() {
+    let Some(copy) = copy("debian-12-dep") else { return };
+    let target = copy.subject.target;
+    let options = copy.plan_options();
+    let mut guest = copy.open(Options::default());
+    let described = guest.describe(target, &options.nics).unwrap();
+    let document = described.to_xml();
+    let start = document.find("    <graphics").unwrap();
+    let end = document.find("</graphics>\n").unwrap() + "</graphics>\n".len();
+    let edited = format!("{}{}", &document[..start], &document[end..])
+        .replace("driver='virtio-net-pci'", "driver='e1000'")
+        .replace("driver='virtio-blk-pci'", "driver='scsi-hd'");
+    let choices: Choices = guestconv::core::description::edited::choices(&edited, &described).unwrap();
+    let plan = guest.plan(target, &choices, &options).unwrap();
+    let hardware = &plan.hardware;
+    assert_eq!(
+        (
+            hardware
+                .disks
+                .iter()
+                .map(|disk| (disk.driver.as_str(), disk.controller.as_deref()))
+                .collect::<Vec<_>>(),
+            hardware.nics.iter().map(|nic| nic.driver.as_str()).collect::<Vec<_>>(),
+            hardware.graphics.as_deref(),
+        ),
+        (vec![("scsi-hd", Some("virtio-scsi-pci"))], vec!["e1000"], None),
+        "{document}"
+    );
+    guest.convert(&plan, &ConvertOptions { choices: choices.clone(), plan: options.clone() }).unwrap();
+    assert_eq!(guest.verify(target, &choices, &options).unwrap().missing, []);
+    drop(guest);
+    let proof = copy.boot(&plan.hardware);
+    assert_as_before(copy.subject, "/dev/mapper/vg0-root", &proof);
+}
