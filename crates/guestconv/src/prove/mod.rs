@@ -18,6 +18,7 @@ mod peer;
 mod process;
 mod program;
 mod proof;
+mod screen;
 mod watch;
 
 pub use error::ProveError;

@@ -30,9 +30,9 @@ impl Monitor {
         Some(monitor)
     }
 
-    /// Writes a picture of the screen, a PNG; returns whether it was written.
-    pub(super) fn picture(&mut self, file: &Path) -> bool {
-        let arguments = json!({"filename": file, "format": "png"});
+    /// Writes a picture of the screen, `png` or `ppm`; returns whether it was written.
+    pub(super) fn picture(&mut self, file: &Path, format: &str) -> bool {
+        let arguments = json!({"filename": file, "format": format});
         self.ask(&json!({"execute": "screendump", "arguments": arguments})).is_some()
     }
 

@@ -5,8 +5,10 @@ use super::console::state_of;
 use super::evidence::{nics, unmet, working_addresses};
 use super::line::Line;
 use super::login::{self, Answers};
+use super::monitor::Monitor;
 use super::peer::Peers;
 use super::process::Process;
+use super::screen::{self, Font};
 use super::{
     CommandOutput, Machine, PROOF_SCHEMA, Proof, ProofDisk, ProofNic, ProveError, ProveOptions, State,
     program,
@@ -40,6 +42,8 @@ struct Watch<'a> {
     options: &'a ProveOptions,
     line: Line,
     answers: Option<Answers>,
+    directory: &'a Path,
+    font: Option<Font>,
     screen_text: Vec<String>,
     screen_at: Instant,
     network_since: Option<Instant>,
@@ -76,6 +80,8 @@ pub(super) fn boot(
         machine,
         options,
         answers: None,
+        directory: directory.path(),
+        font: Font::of_host(),
         screen_text: Vec::new(),
         network_since: None,
         milestones: Vec::new(),
@@ -187,8 +193,23 @@ impl Watch<'_> {
             return None;
         }
         self.screen_at = Instant::now();
-        self.screen_text = self.process.monitor.as_mut()?.screen_text().unwrap_or_default();
+        self.read_screen();
         state_of(&self.screen_text.join("\n"))
+    }
+
+    /// Reads the text on the screen: of the text mode, else of the picture.
+    fn read_screen(&mut self) {
+        let Some(monitor) = self.process.monitor.as_mut().filter(|_| self.machine.graphics.is_some()) else {
+            return;
+        };
+        let picture = self.directory.join("screen.ppm");
+        let from_picture = |monitor: &mut Monitor, font: &Font| {
+            let bytes = monitor.picture(&picture, "ppm").then(|| fs::read(&picture).ok()).flatten()?;
+            screen::text_of(&bytes, font)
+        };
+        let of_picture = self.font.as_ref().and_then(|font| from_picture(monitor, font));
+        // The memory of the text mode keeps its text when the screen has become a picture: the picture goes first.
+        self.screen_text = of_picture.or_else(|| monitor.screen_text()).unwrap_or_default();
     }
 
     /// Returns since when the network answers, and by which address.
@@ -241,10 +262,8 @@ impl Watch<'_> {
 
     /// Leaves log and screenshot where the caller wants them.
     fn keep_evidence(&mut self) -> Result<(Option<PathBuf>, Option<PathBuf>), ProveError> {
-        let mut monitor = self.process.monitor.as_mut().filter(|_| self.machine.graphics.is_some());
-        if let Some(monitor) = &mut monitor {
-            self.screen_text = monitor.screen_text().unwrap_or_default();
-        }
+        self.read_screen();
+        let monitor = self.process.monitor.as_mut().filter(|_| self.machine.graphics.is_some());
         let Some(directory) = &self.options.evidence else { return Ok((None, None)) };
         let failed = |source| ProveError::Io { act: "keep the evidence", source };
         fs::create_dir_all(directory).map_err(failed)?;
@@ -255,7 +274,7 @@ impl Watch<'_> {
             fs::write(&log, &self.line.log).map_err(failed)?;
         }
         let picture = directory.join("screen.png");
-        let is_taken = monitor.is_some_and(|monitor| monitor.picture(&picture));
+        let is_taken = monitor.is_some_and(|monitor| monitor.picture(&picture, "png"));
         Ok((has_console.then_some(log), is_taken.then_some(picture)))
     }
 }
