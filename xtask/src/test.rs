@@ -3,20 +3,23 @@
 //! The runner is cargo-nextest where it is installed, else `cargo test`. Its closing lines are the last that is printed.
 
 use crate::{appliance, cache, checkout, guest, run, setup};
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
 use std::env;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 /// The task: further arguments go to the runner, such as the name of a test.
 pub(crate) fn task(arguments: &[String]) -> Result<()> {
     let started = Instant::now();
     setup::task(&[])?;
-    let appliance = appliance::directory()?;
-    for name in guest::all()? {
-        eprintln!("guest {name}");
-        guest::make(&name)?;
-    }
+    // A kernel keeps all processors busy for minutes; guests wait for packages and write. Both at once take less time.
+    let appliance = thread::scope(|scope| {
+        let guests = scope.spawn(make_guests);
+        let appliance = appliance::directory();
+        guests.join().map_err(|_| anyhow!("making guests panicked"))??;
+        appliance
+    })?;
     eprintln!("appliance and guests are there after {} s; now the tests", started.elapsed().as_secs());
 
     let guests = cache::root()?.join("guests");
@@ -39,6 +42,14 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
     run::visibly(
         cargo().args(["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]).args(arguments),
     )
+}
+
+fn make_guests() -> Result<()> {
+    for name in guest::all()? {
+        eprintln!("guest {name}");
+        guest::make(&name).with_context(|| format!("guest {name}"))?;
+    }
+    Ok(())
 }
 
 fn nextest_is_installed() -> bool {
