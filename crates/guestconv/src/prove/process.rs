@@ -3,7 +3,7 @@
 use super::arguments::Places;
 use super::monitor::Monitor;
 use super::{ProveError, ProveOptions};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -48,14 +48,17 @@ impl Process {
         let file = File::create(&messages)
             .map_err(|source| ProveError::Io { act: "write qemu's messages", source })?;
         let started = Instant::now();
-        let child = Command::new(qemu)
+        let mut command = Command::new(qemu);
+        command
             .args(arguments)
             // Here are the overlays of `snapshot=on`.
             .env("TMPDIR", directory)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)
-            .process_group(0)
+            .process_group(0);
+        end_with_us(&mut command);
+        let child = command
             .spawn()
             .map_err(|source| ProveError::Start { program: qemu.display().to_string(), source })?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -121,6 +124,13 @@ impl Process {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// A caller that is killed cannot kill QEMU any more: the kernel does it then.
+#[allow(unsafe_code, reason = "what runs between fork and exec can only be given so")]
+fn end_with_us(command: &mut Command) {
+    // SAFETY: the closure makes one system call, which is allowed between fork and exec, and touches no memory of ours.
+    unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?)) };
 }
 
 impl Drop for Process {
