@@ -1,2 +1,22 @@
-//! Nothing yet.
-fn main() {}
+//! The appliance's `/init`: takes the one request, does it where the files are, sends the one reply, powers off.
+
+mod apply;
+mod btrfs;
+mod clock;
+mod device;
+mod inspect;
+mod layout;
+mod manifest;
+mod mapper;
+mod mount;
+mod reply;
+mod start;
+mod tree;
+mod volumes;
+
+fn main() {
+    let mut clock = clock::Clock::start();
+    let answer = start::answer(&mut clock);
+    reply::send(answer, clock);
+    start::power_off();
+}

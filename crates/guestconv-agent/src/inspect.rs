@@ -1,0 +1,192 @@
+//! Inspection: the disks are scanned, each file system that can be a root is mounted and looked at, and the core reads
+//! the roots that it finds, with all their mounts in place.
+
+use crate::btrfs;
+use crate::clock::Clock;
+use crate::layout::{self, Scan};
+use crate::mount::{Access, Mounted, can_be_root, whole};
+use crate::tree::RootTree;
+use guestconv_core::facts::{Facts, Mount, Root};
+use guestconv_core::finding::Finding;
+use guestconv_core::layout::DeviceName;
+use guestconv_core::path::GuestPath;
+use guestconv_core::report::Failure;
+use guestconv_core::{inspect, tree::GuestTree};
+use std::io;
+use std::path::Path;
+
+/// The most subvolumes of a btrfs that are looked at for roots.
+const CAP_LOOKED_AT: usize = 1024;
+
+/// Returns all that is found on the disks.
+pub(crate) fn facts(disks: &[String], clock: &mut Clock) -> Result<Facts, Failure> {
+    let mut scan = layout::scan(disks)?;
+    clock.ended("scan");
+    let mut mounted = Mounted::nothing(Access::Read);
+    let mut findings = Vec::new();
+    let candidates = candidates(&mut scan, &mut mounted, &mut findings);
+    clock.ended("mount");
+    let mut roots = Vec::new();
+    for mounts in candidates {
+        let name = mounts.first().map(|top| top.device.0.clone()).unwrap_or_default();
+        match root(&scan, &mut mounted, mounts, &mut findings) {
+            Ok(root) => roots.extend(root),
+            Err(reason) => {
+                let text = format!("the system cannot be read: {reason}; it is left out");
+                findings.push(Finding::error("root-not-readable", text).about(name.clone()));
+            }
+        }
+        clock.ended(format!("root {name}"));
+    }
+    findings.splice(0..0, scan.findings);
+    Ok(inspect::facts(scan.layout, roots, findings))
+}
+
+/// Mounts every file system that can be a root, and returns those that are one with what belongs into them.
+fn candidates(scan: &mut Scan, mounted: &mut Mounted, findings: &mut Vec<Finding>) -> Vec<Vec<Mount>> {
+    let kinds = scan.layout.filesystems.iter().filter(|found| can_be_root(&found.kind));
+    let devices: Vec<(DeviceName, bool)> =
+        kinds.map(|found| (found.device.clone(), found.kind == "btrfs")).collect();
+    let mut places = Vec::new();
+    for (device, is_btrfs) in devices {
+        let before = recoveries();
+        let top = is_btrfs.then_some("subvolid=5");
+        let place = match mounted.apart(scan, &whole(&device, None), top) {
+            Ok(place) => place,
+            Err(error) => {
+                findings.push(not_mounted(&device, &error));
+                continue;
+            }
+        };
+        let was_dirty = recoveries() > before;
+        let found = scan.layout.filesystems.iter_mut().find(|found| found.device == device);
+        let Some(filesystem) = found else { continue };
+        filesystem.dirty |= was_dirty;
+        if filesystem.dirty {
+            let text = "the file system was not unmounted; its journal was replayed for looking, and will be for writing";
+            findings.push(Finding::warning("journal-replayed", text).about(device.0.clone()));
+        }
+        let mut subvolumes = vec![None];
+        if is_btrfs {
+            match btrfs::subvolumes(&place) {
+                Ok(found) => {
+                    // The top one has no name of its own if another is the default.
+                    if found.default.is_some() {
+                        subvolumes.clear();
+                    }
+                    subvolumes.extend(found.paths.iter().take(CAP_LOOKED_AT).cloned().map(Some));
+                    filesystem.subvolumes = found.paths;
+                    filesystem.default_subvolume = found.default;
+                }
+                Err(error) => {
+                    let text =
+                        format!("the subvolumes cannot be listed: {error}; only the top one is looked at");
+                    findings.push(Finding::warning("subvolumes-unknown", text).about(device.0.clone()));
+                }
+            }
+        }
+        places.push((device, place, subvolumes));
+    }
+    let mut roots = Vec::new();
+    for (device, place, subvolumes) in places {
+        for subvolume in subvolumes {
+            let looked = mounts(scan, &place, &device, subvolume.as_deref(), findings);
+            match looked {
+                Ok(Some(mounts)) => roots.push(mounts),
+                Ok(None) => {}
+                Err(reason) => {
+                    let text = format!("whether a system is here cannot be told: {reason}; it is left out");
+                    findings.push(Finding::error("root-not-readable", text).about(device.0.clone()));
+                }
+            }
+        }
+    }
+    roots
+}
+
+fn mounts(
+    scan: &Scan,
+    place: &Path,
+    device: &DeviceName,
+    subvolume: Option<&str>,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Vec<Mount>>, String> {
+    let text = |error: io::Error| error.to_string();
+    let tree = RootTree::at(place).map_err(text)?;
+    let below = GuestPath::root().join(subvolume.unwrap_or_default());
+    let Some(tree) = tree.below(&below).map_err(text)? else { return Ok(None) };
+    let mut found = Vec::new();
+    let result = inspect::mounts(&tree, &scan.layout, device, subvolume, &mut found);
+    let result = result.map_err(|error| error.to_string())?;
+    if result.is_some() {
+        findings.append(&mut found);
+    }
+    Ok(result)
+}
+
+fn root(
+    scan: &Scan,
+    mounted: &mut Mounted,
+    mounts: Vec<Mount>,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Root>, String> {
+    let kept = mounted.count();
+    let result = (|| {
+        let (tree, there) = assembled(scan, mounted, mounts, findings).map_err(|error| error.to_string())?;
+        inspect::root(&tree as &dyn GuestTree, &scan.layout, there, findings)
+            .map_err(|error| error.to_string())
+    })();
+    // A read-only file system that stays mounted holds nothing up: the overlay is thrown away.
+    let _ = mounted.unmount(kept);
+    result
+}
+
+/// Mounts a root and all that belongs into it; what cannot be mounted becomes a finding and is left out.
+fn assembled(
+    scan: &Scan,
+    mounted: &mut Mounted,
+    mounts: Vec<Mount>,
+    findings: &mut Vec<Finding>,
+) -> io::Result<(RootTree, Vec<Mount>)> {
+    let mut mounts = mounts.into_iter();
+    let top = mounts.next().ok_or_else(|| io::Error::other("nothing is to be mounted"))?;
+    let place = mounted.apart(scan, &top, None)?;
+    let mut there = vec![top];
+    for mount in mounts {
+        match mounted.inside(scan, &place, &mount) {
+            Ok(()) => there.push(mount),
+            Err(error) => findings.push(not_mounted(&mount.device, &error)),
+        }
+    }
+    Ok((RootTree::at(&place)?, there))
+}
+
+fn not_mounted(device: &DeviceName, error: &io::Error) -> Finding {
+    let text = format!("the file system cannot be mounted: {error}; it is neither looked at nor changed");
+    Finding::warning("filesystem-not-mounted", text).about(device.0.clone())
+}
+
+/// Returns how many journals the kernel says that it has replayed: XFS and JFS tell it only there.
+fn recoveries() -> usize {
+    let mut said = vec![0; 256 << 10];
+    let length = kernel_log(&mut said);
+    let text = String::from_utf8_lossy(said.get(..length).unwrap_or_default());
+    text.lines()
+        .filter(|line| line.contains("Starting recovery") || line.contains("recovery complete"))
+        .count()
+}
+
+fn kernel_log(buffer: &mut [u8]) -> usize {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(log) = open("/dev/kmsg", flags, Mode::empty()) else { return 0 };
+    let mut length = 0;
+    while let Some(room) = buffer.get_mut(length..).filter(|room| room.len() >= 8192) {
+        match rustix::io::read(&log, room) {
+            Ok(count) if count > 0 => length += count,
+            Err(rustix::io::Errno::PIPE) => {}
+            _ => break,
+        }
+    }
+    length
+}

@@ -1,0 +1,135 @@
+//! The layout: every disk's partition table, what each partition and volume holds, and where each device is here.
+//!
+//! The tables are read by the core. The kernel reads them too and makes the partitions' devices; one that it does not make,
+//! or makes elsewhere, is mapped by us, so that names never depend on the kernel's opinion.
+
+use crate::device::{BlockDevice, Devices, number};
+use crate::start::failure;
+use crate::{mapper, volumes};
+use guestconv_core::finding::Finding;
+use guestconv_core::formats::block::ReadAt as _;
+use guestconv_core::formats::lvm2::TableLine;
+use guestconv_core::formats::partition_table::{self, is_extended};
+use guestconv_core::formats::superblock::{self, Recognised};
+use guestconv_core::layout::{DeviceName, Disk, Filesystem, Layout, Partition};
+use guestconv_core::report::Failure;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// All that is known of a guest's block devices.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// For the documents.
+    pub(crate) layout: Layout,
+    /// Where they are here.
+    pub(crate) devices: Devices,
+    /// What a person should know.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Looks at the disks, in the order of `vda`, `vdb` …; `names` are theirs in the documents.
+pub(crate) fn scan(names: &[String]) -> Result<Scan, Failure> {
+    let mut scan = Scan::default();
+    for (name, letter) in names.iter().zip('a'..='z') {
+        let kernel_name = format!("vd{letter}");
+        scan.disk(name, &kernel_name)
+            .map_err(|error| failure("disk-unreadable", format!("cannot read disk {name}: {error}")))?;
+    }
+    let unpartitioned = |disk: &&Disk| disk.table.is_none();
+    let whole =
+        scan.layout.disks.iter().filter(unpartitioned).map(|disk| DeviceName(format!("/dev/{}", disk.name)));
+    let parts =
+        scan.layout.disks.iter().filter_map(|disk| disk.table.as_ref()).flat_map(|table| &table.partitions);
+    let parts = parts.filter(|part| !is_extended(&part.type_id)).map(|part| part.device.clone());
+    let candidates: Vec<DeviceName> = whole.chain(parts).collect();
+    candidates.into_iter().for_each(|device| scan.contents(device));
+    volumes::activate(&mut scan);
+    Ok(scan)
+}
+
+impl Scan {
+    fn disk(&mut self, name: &str, kernel_name: &str) -> io::Result<()> {
+        let node = PathBuf::from(format!("/dev/{kernel_name}"));
+        let device = BlockDevice::open(&node)?;
+        let found = partition_table::read(&device, name)?;
+        self.findings.extend(found.findings);
+        for partition in found.table.iter().flat_map(|table| &table.partitions) {
+            if is_extended(&partition.type_id) {
+                continue;
+            }
+            match node_of(partition, kernel_name, &node) {
+                Ok(node) => self.devices.insert(partition.device.clone(), node),
+                Err(error) => self.findings.push(
+                    Finding::warning(
+                        "partition-not-readable",
+                        format!("the partition cannot be read: {error}; it is left out"),
+                    )
+                    .about(partition.device.0.clone()),
+                ),
+            }
+        }
+        self.devices.insert(DeviceName(format!("/dev/{name}")), node);
+        self.layout.disks.push(Disk {
+            name: name.to_owned(),
+            size_bytes: device.size_bytes(),
+            table: found.table,
+            boot_code: found.boot_code,
+        });
+        Ok(())
+    }
+
+    /// Recognises what a device holds.
+    pub(crate) fn contents(&mut self, name: DeviceName) {
+        let Some(node) = self.devices.node(&name) else { return };
+        match BlockDevice::open(node).and_then(|device| superblock::recognise(&device)) {
+            Ok(Some(recognised)) => self.add(name, recognised),
+            Ok(None) => {}
+            Err(error) => self.findings.push(
+                Finding::warning("device-not-readable", format!("the device cannot be read: {error}"))
+                    .about(name.0),
+            ),
+        }
+    }
+
+    fn add(&mut self, device: DeviceName, recognised: Recognised) {
+        let found = recognised.superblock;
+        let about = match found.kind {
+            "crypto_LUKS" | "BitLocker" => Some(Finding::warning(
+                "device-encrypted",
+                "the device is encrypted and stays closed: what is in it is neither looked at nor changed",
+            )),
+            kind if kind.ends_with("_raid_member") => Some(Finding::warning(
+                "raid-not-assembled",
+                "the device is a member of a RAID array, which is not assembled: what is in it is neither looked at nor changed",
+            )),
+            _ => None,
+        };
+        self.findings.extend(about.map(|finding| finding.about(device.0.clone())));
+        self.layout.filesystems.push(Filesystem {
+            device,
+            kind: found.kind.to_owned(),
+            uuid: found.uuid,
+            label: found.label,
+            subvolumes: Vec::new(),
+            default_subvolume: None,
+            dirty: found.dirty,
+        });
+    }
+}
+
+/// Returns the device of a partition: the kernel's, if it is in the same place, or one of our own.
+fn node_of(partition: &Partition, kernel_name: &str, disk: &Path) -> io::Result<PathBuf> {
+    let kernel_partition = format!("{kernel_name}{}", partition.number);
+    let sectors = |what: &str| {
+        let text = fs::read_to_string(format!("/sys/class/block/{kernel_partition}/{what}")).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    let (start_sectors, length_sectors) = (partition.start_bytes / 512, partition.size_bytes / 512);
+    if sectors("start") == Some(start_sectors) && sectors("size") == Some(length_sectors) {
+        return Ok(PathBuf::from(format!("/dev/{kernel_partition}")));
+    }
+    let parameters = format!("{} {start_sectors}", number(disk)?);
+    let line = TableLine { start_sectors: 0, sectors: length_sectors, target: "linear", parameters };
+    mapper::map(&format!("partition-{kernel_partition}"), &[line])
+}

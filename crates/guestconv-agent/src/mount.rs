@@ -1,0 +1,109 @@
+//! Mounting: file systems at places of our own, and those of a root at their places inside it.
+//!
+//! Inspection mounts read-only: what is written then is a journal's replay alone, in a throw-away overlay.
+
+use crate::layout::Scan;
+use crate::tree::{RootTree, by_descriptor};
+use guestconv_core::facts::Mount;
+use guestconv_core::path::GuestPath;
+use rustix::fs::OFlags;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Whether what is mounted can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Only read.
+    Read,
+    /// Read and written.
+    Write,
+}
+
+/// What is mounted by us; unmounted in reverse order.
+#[derive(Debug)]
+pub(crate) struct Mounted {
+    access: Access,
+    places: Vec<PathBuf>,
+    made: usize,
+}
+
+/// Returns whether a file system of that kind can be a root.
+pub(crate) fn can_be_root(kind: &str) -> bool {
+    matches!(kind, "ext2" | "ext3" | "ext4" | "xfs" | "btrfs" | "jfs" | "f2fs")
+}
+
+impl Mounted {
+    /// Returns that nothing is mounted yet.
+    pub(crate) fn nothing(access: Access) -> Self {
+        Self { access, places: Vec::new(), made: 0 }
+    }
+
+    /// Mounts a file system at a place of ours; returns the place. `options` are those of the file system.
+    pub(crate) fn apart(&mut self, scan: &Scan, mount: &Mount, options: Option<&str>) -> io::Result<PathBuf> {
+        let place = PathBuf::from(format!("/run/guest/{}", self.made));
+        fs::create_dir_all(&place)?;
+        self.made += 1;
+        self.at(scan, mount, options, &place)?;
+        self.places.push(place.clone());
+        Ok(place)
+    }
+
+    /// Mounts a file system at its place in a root that is mounted at `root`.
+    pub(crate) fn inside(&mut self, scan: &Scan, root: &Path, mount: &Mount) -> io::Result<()> {
+        let tree = RootTree::at(root)?;
+        let missing = || io::Error::other(format!("{} is no directory", mount.mountpoint));
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let directory = tree.resolved(&mount.mountpoint, flags)?.ok_or_else(missing)?;
+        let place = fs::read_link(by_descriptor(&directory))?;
+        self.at(scan, mount, None, Path::new(&by_descriptor(&directory)))?;
+        self.places.push(place);
+        Ok(())
+    }
+
+    fn at(&self, scan: &Scan, what: &Mount, options: Option<&str>, place: &Path) -> io::Result<()> {
+        let node =
+            scan.devices.node(&what.device).ok_or_else(|| io::Error::other("there is no such device"))?;
+        let filesystem = scan.layout.filesystem(&what.device);
+        let kind = filesystem.map(|filesystem| filesystem.kind.as_str());
+        let kind = kind.ok_or_else(|| io::Error::other("there is no file system on it"))?;
+        let subvolume = what.subvolume.as_ref().map(|subvolume| format!("subvol={subvolume}"));
+        let own = match kind {
+            "vfat" => Some("utf8=1,shortname=mixed".to_owned()),
+            "xfs" => Some("nouuid".to_owned()),
+            _ => None,
+        };
+        let all: Vec<String> = [subvolume, own, options.map(str::to_owned)].into_iter().flatten().collect();
+        let all = CString::new(all.join(",")).map_err(io::Error::other)?;
+        let read_only = if self.access == Access::Read { MountFlags::RDONLY } else { MountFlags::empty() };
+        let flags =
+            MountFlags::NODEV | MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NOATIME | read_only;
+        Ok(mount(node, place, kind, flags, Some(all.as_c_str()))?)
+    }
+
+    /// Unmounts all that was mounted after `keep` mounts.
+    ///
+    /// # Errors
+    /// The first that cannot be unmounted: what was written there may not be on the disk.
+    pub(crate) fn unmount(&mut self, keep: usize) -> io::Result<()> {
+        while self.places.len() > keep {
+            let Some(place) = self.places.last() else { break };
+            unmount(place, UnmountFlags::empty())
+                .map_err(|error| io::Error::other(format!("cannot unmount {}: {error}", place.display())))?;
+            self.places.pop();
+        }
+        Ok(())
+    }
+
+    /// Returns how many are mounted.
+    pub(crate) fn count(&self) -> usize {
+        self.places.len()
+    }
+}
+
+/// Returns the mount of a whole file system.
+pub(crate) fn whole(device: &guestconv_core::layout::DeviceName, subvolume: Option<&str>) -> Mount {
+    Mount { mountpoint: GuestPath::root(), device: device.clone(), subvolume: subvolume.map(str::to_owned) }
+}

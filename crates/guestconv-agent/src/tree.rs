@@ -1,0 +1,168 @@
+//! The files of one mounted root. Every path is resolved by `openat2(2)` with `RESOLVE_IN_ROOT`: links, absolute ones too,
+//! lead nowhere but inside. Only regular files and directories are opened.
+
+use guestconv_core::path::GuestPath;
+use guestconv_core::tree::{FileKind, GuestTree, ReadError, Stat};
+use rustix::fs::{FileType, Mode, OFlags, RawDir, ResolveFlags, fstat, openat2, readlinkat};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+
+/// The most names that are listed of one directory.
+const CAP_NAMES: usize = 1_000_000;
+/// The longest label that is read.
+const CAP_LABEL_BYTES: usize = 4096;
+
+/// A mounted root.
+#[derive(Debug)]
+pub(crate) struct RootTree {
+    root: OwnedFd,
+}
+
+impl RootTree {
+    /// Returns the files below a directory of the appliance.
+    pub(crate) fn at(directory: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self { root: rustix::fs::open(directory, flags, Mode::empty())? })
+    }
+
+    /// Returns the files below a directory of this root.
+    pub(crate) fn below(&self, path: &GuestPath) -> io::Result<Option<Self>> {
+        Ok(self.resolved(path, OFlags::PATH | OFlags::DIRECTORY)?.map(|root| Self { root }))
+    }
+
+    /// Opens what a path leads to inside the root; `None` if nothing is there.
+    pub(crate) fn resolved(&self, path: &GuestPath, flags: OFlags) -> io::Result<Option<OwnedFd>> {
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        match openat2(&self.root, path.as_str(), flags, Mode::empty(), resolve) {
+            Ok(file) => Ok(Some(file)),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn kind(&self, path: &GuestPath) -> io::Result<Option<FileKind>> {
+        let Some(file) = self.resolved(path, OFlags::PATH)? else { return Ok(None) };
+        Ok(Some(kind_of(&fstat(&file)?)))
+    }
+
+    /// Opens a regular file; `None` if there is none.
+    pub(crate) fn file(&self, path: &GuestPath, access: OFlags) -> io::Result<Option<File>> {
+        if self.kind(path)? != Some(FileKind::File) {
+            return Ok(None);
+        }
+        Ok(self.resolved(path, access | OFlags::NONBLOCK)?.map(File::from))
+    }
+
+    fn names(&self, path: &GuestPath) -> io::Result<Vec<String>> {
+        let Some(directory) = self.resolved(path, OFlags::RDONLY | OFlags::DIRECTORY)? else {
+            return Ok(Vec::new());
+        };
+        let mut names: Vec<String> = Vec::new();
+        let mut buffer = [MaybeUninit::uninit(); 32 << 10];
+        let mut entries = RawDir::new(directory, &mut buffer);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if name != "." && name != ".." {
+                names.push(name.to_owned());
+            }
+            if names.len() > CAP_NAMES {
+                return Err(io::Error::other("the directory has more than a million names"));
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn link(&self, path: &GuestPath) -> io::Result<Option<String>> {
+        let Some(link) = self.resolved(path, OFlags::PATH | OFlags::NOFOLLOW)? else { return Ok(None) };
+        if kind_of(&fstat(&link)?) != FileKind::Link {
+            return Ok(None);
+        }
+        let target = readlinkat(&link, "", Vec::new())?;
+        let target = target.into_string().map_err(|_| io::Error::other("the link is not UTF-8"))?;
+        Ok(Some(target))
+    }
+
+    fn selinux(&self, path: &GuestPath) -> io::Result<Option<String>> {
+        let Some(file) = self.resolved(path, OFlags::PATH | OFlags::NOFOLLOW)? else { return Ok(None) };
+        let mut buffer = vec![0; CAP_LABEL_BYTES];
+        match rustix::fs::getxattr(by_descriptor(&file), "security.selinux", &mut buffer) {
+            Ok(length) => {
+                buffer.truncate(length);
+                let text = String::from_utf8_lossy(&buffer).trim_end_matches('\0').to_owned();
+                Ok(Some(text))
+            }
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Returns the path by which an open file is itself, for calls that take no descriptor of `O_PATH`.
+pub(crate) fn by_descriptor(file: &impl AsRawFd) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// Returns the kind of a file.
+pub(crate) fn kind_of(stat: &rustix::fs::Stat) -> FileKind {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Directory,
+        FileType::Symlink => FileKind::Link,
+        _ => FileKind::Other,
+    }
+}
+
+fn unreadable(path: &GuestPath) -> impl Fn(io::Error) -> ReadError + '_ {
+    |error| ReadError { path: path.clone(), reason: error.to_string() }
+}
+
+impl GuestTree for RootTree {
+    fn stat(&self, path: &GuestPath) -> Result<Option<Stat>, ReadError> {
+        let failed = unreadable(path);
+        let Some(file) = self.resolved(path, OFlags::PATH).map_err(&failed)? else { return Ok(None) };
+        let stat = fstat(&file).map_err(|error| failed(error.into()))?;
+        let size_bytes = u64::try_from(stat.st_size).unwrap_or(0);
+        Ok(Some(Stat { kind: kind_of(&stat), size_bytes, mode: stat.st_mode & 0o7777 }))
+    }
+
+    fn read(&self, path: &GuestPath, cap_bytes: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let failed = unreadable(path);
+        let Some(file) = self.file(path, OFlags::RDONLY).map_err(&failed)? else { return Ok(None) };
+        let size = fstat(&file).map_err(|error| failed(error.into()))?.st_size;
+        let size_bytes = u64::try_from(size).unwrap_or(0);
+        let too_large = || failed(io::Error::other(format!("it is larger than {cap_bytes} bytes")));
+        if size_bytes > cap_bytes {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or(0) + 1);
+        file.take(cap_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(&failed)?;
+        if u64::try_from(bytes.len()).is_ok_and(|length| length > cap_bytes) {
+            return Err(too_large());
+        }
+        Ok(Some(bytes))
+    }
+
+    fn open(&self, path: &GuestPath) -> Result<Option<Box<dyn Read + '_>>, ReadError> {
+        let file = self.file(path, OFlags::RDONLY).map_err(unreadable(path))?;
+        Ok(file.map(|file| Box::new(file) as Box<dyn Read + '_>))
+    }
+
+    fn list(&self, dir: &GuestPath) -> Result<Vec<String>, ReadError> {
+        self.names(dir).map_err(unreadable(dir))
+    }
+
+    fn read_link(&self, path: &GuestPath) -> Result<Option<String>, ReadError> {
+        self.link(path).map_err(unreadable(path))
+    }
+
+    fn label(&self, path: &GuestPath) -> Result<Option<String>, ReadError> {
+        self.selinux(path).map_err(unreadable(path))
+    }
+}
