@@ -36,7 +36,7 @@ impl RootTree {
 
     /// Opens what a path leads to inside the root; `None` if nothing is there.
     pub(crate) fn resolved(&self, path: &GuestPath, flags: OFlags) -> io::Result<Option<OwnedFd>> {
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let flags = flags | OFlags::CLOEXEC;
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         match openat2(&self.root, path.as_str(), flags, Mode::empty(), resolve) {
             Ok(file) => Ok(Some(file)),
