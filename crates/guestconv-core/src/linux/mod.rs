@@ -86,6 +86,7 @@ pub fn facts(probe: &Probe<'_>, findings: &mut Vec<Finding>) -> Result<Facts, Re
 pub fn plan(context: &Context<'_>, facts: &Facts, draft: &mut Draft) -> Result<(), crate::plan::PlanError> {
     storage::plan(context, &facts.storage, draft);
     bootloader::plan(context, &facts.bootloader, draft);
+    bootloader::plan_terminal(context, &facts.bootloader, draft);
     network::plan(context, &facts.network, draft);
     console::plan(context, facts, draft);
     graphics::plan(context, &facts.graphics, draft);

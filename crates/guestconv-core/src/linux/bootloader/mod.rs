@@ -11,8 +11,10 @@ mod names;
 mod paths;
 mod plan;
 mod systemd_boot;
+mod terminal;
 
 pub use plan::{edit_cmdlines, plan};
+pub use terminal::plan_terminal;
 
 use crate::finding::Finding;
 use crate::formats::cmdline::{self, Word};
