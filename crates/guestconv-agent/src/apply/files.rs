@@ -211,7 +211,7 @@ pub(super) fn unreadable(error: ReadError) -> Failure {
     failure("guest-unreadable", error.to_string())
 }
 
-fn unwritten(path: &GuestPath, error: &io::Error) -> Failure {
+pub(super) fn unwritten(path: &GuestPath, error: &io::Error) -> Failure {
     let (code, advice) = match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOSPC | Errno::DQUOT) => ("no-space", "; make room in the guest"),
         Some(Errno::PERM) => ("guest-not-writable", "; is it immutable (chattr +i)?"),

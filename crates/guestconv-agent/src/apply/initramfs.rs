@@ -1,15 +1,27 @@
 //! Appending to an initramfs: the core builds the segment from the guest's modules, and it is put behind the file's end.
 
-use super::files::{Files, changed, unreadable};
-use crate::start::failure;
+use super::files::{Files, changed, unreadable, unwritten};
 use guestconv_core::change::InitramfsAppend;
+use guestconv_core::linux::initramfs::segment;
 use guestconv_core::report::Failure;
-use guestconv_core::tree::hash;
+use guestconv_core::tree::{GuestTree, hash};
+use rustix::fs::OFlags;
+use std::io::{self, Write};
+
+/// The most bytes of a kernel module or of an index of modules.
+const CAP_MODULE_BYTES: u64 = 64 << 20;
 
 /// Appends a segment.
 pub(super) fn append(files: &Files, append: &InitramfsAppend) -> Result<(), Failure> {
-    if hash(files.tree(), &append.path).map_err(unreadable)?.as_ref() != Some(&append.before) {
-        return Err(changed(&append.path, "it is not the initramfs that it was when it was looked at"));
+    let path = &append.path;
+    if hash(files.tree(), path).map_err(unreadable)?.as_ref() != Some(&append.before) {
+        return Err(changed(path, "it is not the initramfs that it was when it was looked at"));
     }
-    Err(failure("request-failed", "this agent cannot append to an initramfs"))
+    let segment = segment::build(append, &mut |module| {
+        Ok(files.tree().read(module, CAP_MODULE_BYTES)?.unwrap_or_default())
+    })?;
+    let failed = |error: io::Error| unwritten(path, &error);
+    let file = files.tree().file(path, OFlags::WRONLY | OFlags::APPEND).map_err(failed)?;
+    let mut file = file.ok_or_else(|| changed(path, "it is gone"))?;
+    file.write_all(&segment).and_then(|()| file.sync_all()).map_err(failed)
 }

@@ -3,7 +3,8 @@
 use crate::description::Class;
 use crate::facts::{Facts, Root};
 use crate::finding::Finding;
-use crate::knowledge::Target;
+use crate::knowledge::{self, Target};
+use crate::linux::kernels::Driver;
 
 /// Returns the drivers that a target offers and every root can have. A driver that is left out gets the finding
 /// `driver-not-available`; a class for which none is left gets `no-driver`; a driver that the target offers with a
@@ -37,7 +38,13 @@ pub fn caution(target: &Target, driver: &str) -> Option<Finding> {
     Some(Finding::info("driver-caution", format!("{driver} on {}: {text}", target.name)).about(driver))
 }
 
-/// Returns why a root cannot have a driver; `None` if it can.
-fn obstacle(_root: &Root, _target: &Target, _driver: &str) -> Option<String> {
-    None
+/// Returns why a root cannot have a driver; `None` if it can, or if no kernel of it is known.
+fn obstacle(root: &Root, target: &Target, driver: &str) -> Option<String> {
+    if knowledge::device(driver).is_none_or(|device| device.optional) {
+        return None;
+    }
+    let kernel = root.linux()?.kernels.first()?;
+    let is_absent = |module: &&str| matches!(kernel.drivers.get(*module), None | Some(Driver::Absent));
+    let module = target.modules_for(driver).into_iter().find(is_absent)?;
+    Some(format!("its kernel {} has no module {module}", kernel.version))
 }

@@ -66,7 +66,7 @@ pub fn facts(probe: &Probe<'_>, findings: &mut Vec<Finding>) -> Result<Facts, Re
     let bootloader = bootloader::facts(probe, findings)?;
     let kernels = kernels::facts(probe, &bootloader, findings)?;
     Ok(Facts {
-        initramfs: initramfs::facts(probe, findings)?,
+        initramfs: initramfs::facts(probe, &kernels, findings)?,
         esp: esp::facts(probe, findings)?,
         storage: storage::facts(probe, findings)?,
         network: network::facts(probe, findings)?,

@@ -1,34 +1,119 @@
-//! Initramfs images.
+//! Initramfs images: what is in them, and what must be appended so that they find their disk on the target.
+//!
+//! An image is a row of cpio archives, some compressed, unpacked one over the other (kernel: `init/initramfs.c`). We read
+//! all of it ([`scan`]), say which modules are there and what loads them, and append one segment ([`segment`]) with the
+//! modules that are missing, an index of all, and settings that name devices by the source's buses. Nothing in an image
+//! is rewritten, and nothing of the guest runs unless the caller asks for the guest's own tool.
 
+mod plan;
+mod scan;
+pub mod segment;
+mod settings;
+
+pub use crate::formats::compressed::Compression;
+pub use plan::plan;
+
+use crate::change::{FileHash, ModuleLoader};
 use crate::finding::Finding;
 use crate::linux::Probe;
-use crate::plan::{Context, Draft};
+use crate::linux::kernels::Kernel;
+use crate::path::GuestPath;
+use crate::text::TextFile;
 use crate::tree::ReadError;
 use serde::{Deserialize, Serialize};
 
-pub use crate::formats::compressed::Compression;
+/// The most bytes of an image: Debian's with all modules and firmware have 100 MB.
+const CAP_IMAGE_BYTES: u64 = 512 << 20;
 
-/// What is known of it.
+/// What is known of initramfs images and of what makes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Facts {}
+pub struct Facts {
+    /// The images that kernels are started with.
+    pub images: Vec<Image>,
+    /// The settings of the programs that make images.
+    pub settings: Vec<Settings>,
+}
 
-/// Reads what is known of it.
+/// An initramfs image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Image {
+    /// The image.
+    pub path: GuestPath,
+    /// Version of the kernel that it belongs to.
+    pub kernel: String,
+    /// Its size and hash.
+    pub file: FileHash,
+    /// Where in it the kernel's modules are, links resolved: `/usr/lib/modules/6.1.0-41-amd64`.
+    pub module_dir: String,
+    /// Directories above and with `module_dir` that it lacks.
+    pub missing_directories: Vec<String>,
+    /// The paths of its modules relative to `module_dir`.
+    pub modules: Vec<String>,
+    /// What loads modules at boot: an index, or only a program that runs first.
+    pub loader: ModuleLoader,
+    /// How its last segment is compressed.
+    pub tail: Compression,
+    /// Its text files that name devices.
+    pub texts: Vec<ImageText>,
+}
+
+/// A text file in an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageText {
+    /// Its path, links of parents resolved, without the leading `/`.
+    pub path: String,
+    /// Its content.
+    pub text: String,
+    /// Whether it has several hard links.
+    pub is_hard_linked: bool,
+}
+
+/// A program that makes images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Tool {
+    /// Debian's initramfs-tools.
+    InitramfsTools,
+    /// dracut.
+    Dracut,
+}
+
+/// A program that makes images, with its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The program.
+    pub tool: Tool,
+    /// The program's file, for the caller who wants it to run.
+    pub program: GuestPath,
+    /// Its files, in the order in which it reads them.
+    pub files: Vec<TextFile>,
+}
+
+/// Reads the images of the kernels and the settings of what makes them.
 ///
 /// # Errors
 /// [`ReadError`] if a file that is there cannot be read.
-pub fn facts(_probe: &Probe<'_>, _findings: &mut Vec<Finding>) -> Result<Facts, ReadError> {
-    Ok(Facts {})
+pub fn facts(probe: &Probe<'_>, kernels: &[Kernel], findings: &mut Vec<Finding>) -> Result<Facts, ReadError> {
+    let mut images: Vec<Image> = Vec::new();
+    for kernel in kernels {
+        let Some(path) = kernel.initramfs.as_ref().filter(|_| kernel.image.is_some()) else { continue };
+        let Some(bytes) = probe.tree.read(path, CAP_IMAGE_BYTES)? else { continue };
+        match scan::scan(path, &kernel.version, &bytes) {
+            Ok(image) => images.push(image),
+            Err(reason) => {
+                let text = format!("the initramfs of the kernel {} cannot be read: {reason}", kernel.version);
+                findings.push(Finding::warning("initramfs-unreadable", text).about(path.as_str()));
+            }
+        }
+    }
+    Ok(Facts { images, settings: settings::facts(probe)? })
 }
 
-/// Plans what the initramfs images need.
-///
-/// # Errors
-/// [`crate::plan::PlanError`] if no kernel can reach its root on the target.
-pub fn plan(
-    _context: &Context<'_>,
-    _facts: &crate::linux::Facts,
-    _draft: &mut Draft,
-) -> Result<(), crate::plan::PlanError> {
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! What the images need: nothing where every module is there, one appended segment where some are not.
+
+use super::{Image, ImageText, settings};
+use crate::change::{AddedModule, AddedText, Change, InitramfsAppend, ModuleLoader};
+use crate::description::Class;
+use crate::finding::Finding;
+use crate::formats::modules::module_name;
+use crate::layout::Layout;
+use crate::linux::devices;
+use crate::linux::kernels::{Driver, Kernel};
+use crate::plan::{Context, Draft, PlanError, Rebuild};
+use std::collections::BTreeSet;
+
+/// Plans what the initramfs images need.
+///
+/// # Errors
+/// `driver-absent` if the kernel that boots by default cannot have a driver; `initramfs-loader` if nothing in its image
+/// would load one.
+pub fn plan(context: &Context<'_>, facts: &crate::linux::Facts, draft: &mut Draft) -> Result<(), PlanError> {
+    let needed = needed(context);
+    let bootable: Vec<&Kernel> = facts.kernels.iter().filter(|kernel| kernel.image.is_some()).collect();
+    let mut changes = Vec::new();
+    for (number, kernel) in bootable.iter().enumerate() {
+        let image = facts.initramfs.images.iter().find(|image| image.kernel == kernel.version);
+        match append(context, kernel, image, &needed) {
+            Ok(append) => changes.extend(append),
+            Err(error) if number == 0 => return Err(error),
+            Err(error) => draft.finding(
+                Finding::warning("kernel-cannot-boot", error.message).about(kernel.module_dir.as_str()),
+            ),
+        }
+    }
+    let settings = &facts.initramfs.settings;
+    let lasting: Vec<&str> = needed
+        .iter()
+        .copied()
+        .filter(|name| {
+            bootable.iter().any(|kernel| matches!(kernel.drivers.get(*name), Some(Driver::Module { .. })))
+        })
+        .collect();
+    settings::plan(context, settings, &lasting, draft);
+    let own = settings.first().filter(|_| context.options.rebuild == Rebuild::Guest);
+    let (id, why) = match own {
+        Some(_) => {
+            ("initramfs/rebuild", "the caller asked for the guest's own tool to make the initramfs anew")
+        }
+        None => {
+            ("initramfs/append", "the kernel finds its disk on the target: the initramfs gets what it lacks")
+        }
+    };
+    draft.step(context, id, why, |step| match own {
+        Some(own) if !changes.is_empty() => step.push(Change::Run { argv: own.argv() }),
+        Some(_) => {}
+        None => changes.into_iter().for_each(|append| step.push(Change::AppendInitramfs(append))),
+    });
+    Ok(())
+}
+
+/// Returns the modules of the drivers that were chosen for the disks.
+fn needed(context: &Context<'_>) -> Vec<&'static str> {
+    let mut needed: Vec<&'static str> = Vec::new();
+    for (_, driver) in context.choices.drivers(Class::Block) {
+        for module in context.target.modules_for(driver) {
+            if !needed.contains(&module) {
+                needed.push(module);
+            }
+        }
+    }
+    needed
+}
+
+/// Returns what is appended to the image of a kernel; `None` if it lacks nothing.
+fn append(
+    context: &Context<'_>,
+    kernel: &Kernel,
+    image: Option<&Image>,
+    needed: &[&str],
+) -> Result<Option<InitramfsAppend>, PlanError> {
+    let missing = missing(kernel, image, needed)?;
+    let Some(image) = image else { return Ok(None) };
+    let files: Vec<AddedText> =
+        image.texts.iter().filter_map(|text| lasting(&context.facts.layout, text)).collect();
+    if missing.is_empty() && files.is_empty() {
+        return Ok(None);
+    }
+    if image.loader == ModuleLoader::Preload && !missing.is_empty() {
+        let message = format!(
+            "the initramfs {} lacks {} and has no udev that would load what is appended; make it anew in the guest",
+            image.path,
+            missing.join(", ")
+        );
+        return Err(PlanError::new("initramfs-loader", message));
+    }
+    let mut modules = Vec::new();
+    for name in &missing {
+        let Some(file) = kernel.files.get(*name) else {
+            return Err(absent(kernel, name));
+        };
+        modules.push(AddedModule {
+            name: (*name).to_owned(),
+            from: kernel.module_dir.join(&file.path),
+            to: file.path.clone(),
+            file: file.file.clone(),
+        });
+    }
+    Ok(Some(InitramfsAppend {
+        path: image.path.clone(),
+        before: image.file.clone(),
+        kernel: kernel.version.clone(),
+        loader: ModuleLoader::Index,
+        directories: if modules.is_empty() { Vec::new() } else { image.missing_directories.clone() },
+        modules,
+        present: image.modules.clone(),
+        module_dir: image.module_dir.clone(),
+        files,
+        tail: image.tail,
+    }))
+}
+
+/// Returns the modules that the image lacks, in the order of loading.
+fn missing<'a>(
+    kernel: &'a Kernel,
+    image: Option<&Image>,
+    needed: &[&str],
+) -> Result<Vec<&'a str>, PlanError> {
+    let present: BTreeSet<String> =
+        image.into_iter().flat_map(|image| &image.modules).map(|path| module_name(path)).collect();
+    let mut missing: Vec<&str> = Vec::new();
+    for name in needed {
+        match kernel.drivers.get(*name) {
+            Some(Driver::Builtin) => {}
+            Some(Driver::Module { load }) => {
+                for module in load.iter().map(String::as_str) {
+                    if !present.contains(module) && !missing.contains(&module) {
+                        missing.push(module);
+                    }
+                }
+            }
+            Some(Driver::Absent) | None => return Err(absent(kernel, name)),
+        }
+    }
+    if image.is_none() && !missing.is_empty() {
+        let message = format!(
+            "the kernel {} starts without an initramfs and has {} as modules only; choose another driver",
+            kernel.version,
+            missing.join(", ")
+        );
+        return Err(PlanError::new("driver-absent", message));
+    }
+    Ok(missing)
+}
+
+fn absent(kernel: &Kernel, name: &str) -> PlanError {
+    let message = format!(
+        "the kernel {} does not have the driver {name}; choose another driver for the disk",
+        kernel.version
+    );
+    PlanError::new("driver-absent", message)
+}
+
+/// Returns the text with names of devices that hold on every bus; `None` if nothing differs.
+fn lasting(layout: &Layout, text: &ImageText) -> Option<AddedText> {
+    let word = |word: &str| {
+        let (name, value) = word.split_once('=')?;
+        let plain = value.trim_end_matches('\n');
+        if !devices::is_unstable(plain) {
+            return None;
+        }
+        let device = devices::resolve(layout, plain)?;
+        Some(format!("{name}={}{}", devices::stable_name(layout, &device)?, value.get(plain.len()..)?))
+    };
+    let after: String = text
+        .text
+        .split_inclusive([' ', '\n'])
+        .map(|piece| {
+            let end = piece.trim_end_matches(' ');
+            word(end).map_or_else(|| piece.to_owned(), |new| new + piece.get(end.len()..).unwrap_or_default())
+        })
+        .collect();
+    (after != text.text).then(|| AddedText {
+        path: text.path.clone(),
+        text: after,
+        unlink_first: text.is_hard_linked,
+    })
+}
+
+impl super::Settings {
+    /// Returns the command that makes the images of all kernels.
+    fn argv(&self) -> Vec<String> {
+        let arguments: &[&str] = match self.tool {
+            super::Tool::InitramfsTools => &["-u", "-k", "all"],
+            super::Tool::Dracut => &["--force", "--regenerate-all"],
+        };
+        std::iter::once(self.program.as_str()).chain(arguments.iter().copied()).map(str::to_owned).collect()
+    }
+}

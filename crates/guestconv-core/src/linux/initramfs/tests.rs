@@ -1,0 +1,114 @@
+use super::*;
+use crate::change::{AddedModule, InitramfsAppend};
+use crate::formats::cpio::Writer;
+use crate::path::guest_path;
+use crate::tree::hex;
+use sha2::{Digest, Sha256};
+use std::io::Write;
+
+const RESUME: &str = "RESUME=/dev/sda2\n";
+
+/// An image as initramfs-tools makes it: `lib` is a link, one module, udev.
+fn archive() -> Vec<u8> {
+    let mut archive = Writer::new();
+    for dir in ["usr", "usr/lib", "usr/lib/modules", "usr/lib/modules/6.1", "usr/lib/modules/6.1/kernel"] {
+        archive.directory(dir, 0o755).unwrap();
+    }
+    archive.link("lib", "usr/lib").unwrap();
+    archive.file("lib/modules/6.1/kernel/ext4.ko", 0o644, b"ext4").unwrap();
+    archive.file("usr/lib/systemd/systemd-udevd", 0o755, b"udev").unwrap();
+    archive.file("conf/conf.d/resume", 0o644, RESUME.as_bytes()).unwrap();
+    archive.finish()
+}
+
+fn packed(compression: Compression, data: &[u8]) -> Vec<u8> {
+    match compression {
+        Compression::None => data.to_vec(),
+        Compression::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(data).unwrap();
+            encoder.finish().unwrap()
+        }
+        Compression::Zstd => zstd::encode_all(data, 3).unwrap(),
+        Compression::Lz4 => [&lz4_magic()[..], &crate::formats::lz4_legacy::chunks(data)].concat(),
+        other => panic!("no encoder for {other:?}"),
+    }
+}
+
+fn lz4_magic() -> [u8; 4] {
+    crate::formats::lz4_legacy::MAGIC
+}
+
+#[test]
+fn what_is_appended_is_found_again() {
+    let kinds = [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Lz4];
+    let early = {
+        let mut early = Writer::new();
+        early.file("kernel/x86/microcode/AuthenticAMD.bin", 0o644, b"code").unwrap();
+        early.finish()
+    };
+    for (compression, in_front) in kinds.into_iter().flat_map(|kind| [(kind, &b""[..]), (kind, &early[..])]) {
+        let original = [in_front, &packed(compression, &archive())].concat();
+        let path = guest_path("/boot/initrd.img-6.1");
+        let image = scan::scan(&path, "6.1", &original).unwrap();
+        let expected = Image {
+            path: path.clone(),
+            kernel: "6.1".to_owned(),
+            file: FileHash { size_bytes: original.len() as u64, sha256: hex(&Sha256::digest(&original)) },
+            module_dir: "/usr/lib/modules/6.1".to_owned(),
+            missing_directories: Vec::new(),
+            modules: vec!["kernel/ext4.ko".to_owned()],
+            loader: ModuleLoader::Index,
+            tail: compression,
+            texts: vec![ImageText {
+                path: "conf/conf.d/resume".to_owned(),
+                text: RESUME.to_owned(),
+                is_hard_linked: false,
+            }],
+        };
+        assert_eq!(image, expected, "{compression:?}");
+        let append = InitramfsAppend {
+            path: path.clone(),
+            before: image.file,
+            kernel: image.kernel,
+            loader: ModuleLoader::Index,
+            modules: vec![AddedModule {
+                name: "virtio_blk".to_owned(),
+                from: guest_path("/lib/modules/6.1/kernel/drivers/virtio_blk.ko"),
+                to: "kernel/drivers/virtio_blk.ko".to_owned(),
+                file: FileHash { size_bytes: 3, sha256: hex(&Sha256::digest(b"blk")) },
+            }],
+            present: image.modules,
+            module_dir: image.module_dir,
+            files: Vec::new(),
+            directories: Vec::new(),
+            tail: image.tail,
+        };
+        let mut read = |path: &GuestPath| {
+            Ok(match path.file_name() {
+                "virtio_blk.ko" => b"blk".to_vec(),
+                "modules.dep" => b"kernel/ext4.ko:\nkernel/drivers/virtio_blk.ko: kernel/ext4.ko\n".to_vec(),
+                "modules.alias" => b"alias virtio:d00000002v* virtio_blk\nalias fs-xfs xfs\n".to_vec(),
+                _ => Vec::new(),
+            })
+        };
+        let segment = segment::build(&append, &mut read).unwrap();
+        let whole = [original, segment].concat();
+        let again = scan::scan(&path, "6.1", &whole).unwrap();
+        assert_eq!(again.modules, ["kernel/drivers/virtio_blk.ko", "kernel/ext4.ko"], "{compression:?}");
+        let mut other = |_: &GuestPath| Ok(b"other".to_vec());
+        let refused = segment::build(&append, &mut other).unwrap_err();
+        assert_eq!(refused.code, "guest-changed", "{compression:?}");
+    }
+}
+
+#[test]
+fn what_is_no_image_says_so() {
+    for (bytes, expected) in [
+        (&b"not an archive"[..], "it is no archive"),
+        (&[0x89, 0x4c, 0x5a, 0x4f][..], "it is compressed by lzo, which is not read"),
+    ] {
+        let scanned = scan::scan(&guest_path("/boot/x"), "6.1", bytes).map_err(|error| error.clone());
+        assert_eq!(scanned, Err(expected.to_owned()), "{bytes:?}");
+    }
+}
