@@ -2,6 +2,7 @@
 
 mod assembly;
 mod display;
+mod nic;
 
 pub use assembly::{plan, require_system};
 

@@ -45,6 +45,24 @@ pub enum ErrorKind {
     Bug,
 }
 
+impl ErrorKind {
+    /// Returns its name in documents, kebab-case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid-argument",
+            Self::Disk => "disk",
+            Self::Guest => "guest",
+            Self::Changed => "changed",
+            Self::Appliance => "appliance",
+            Self::Io => "io",
+            Self::Verify => "verify",
+            Self::Commit => "commit",
+            Self::Cancelled => "cancelled",
+            Self::Bug => "bug",
+        }
+    }
+}
+
 impl Error {
     /// Returns an error; `code` is kebab-case and never changes its meaning, `message` is lower case without a full stop.
     pub fn new(kind: ErrorKind, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
@@ -94,9 +112,34 @@ impl std::error::Error for Error {
 
 impl From<guestconv_core::plan::PlanError> for Error {
     fn from(error: guestconv_core::plan::PlanError) -> Self {
-        let is_wish = matches!(error.code.as_str(), "device-unknown" | "driver-not-offered");
+        let is_wish = matches!(
+            error.code.as_str(),
+            "device-unknown" | "driver-not-offered" | "nic-invalid" | "domain-not-xml" | "domain-without-mac"
+        );
         let kind = if is_wish { ErrorKind::InvalidArgument } else { ErrorKind::Guest };
         Self::new(kind, error.code, error.message)
+    }
+}
+
+impl From<guestconv_core::description::refusal::Refusal> for Error {
+    fn from(refusal: guestconv_core::description::refusal::Refusal) -> Self {
+        let message = refusal.to_string();
+        Self::new(ErrorKind::InvalidArgument, refusal.code, message)
+    }
+}
+
+impl From<crate::prove::ProveError> for Error {
+    fn from(error: crate::prove::ProveError) -> Self {
+        use crate::prove::ProveError;
+        let kind = match &error {
+            ProveError::Disk { .. } => ErrorKind::Disk,
+            ProveError::DiskCount { .. }
+            | ProveError::UnknownDevice { .. }
+            | ProveError::UnknownMachine { .. } => ErrorKind::InvalidArgument,
+            ProveError::Cancelled => ErrorKind::Cancelled,
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, error.code(), error.to_string()).caused_by(error)
     }
 }
 

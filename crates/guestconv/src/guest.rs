@@ -5,8 +5,9 @@ use crate::commit::{self, Overlays};
 use crate::disks::{self, Disk, DiskSpec, Durability, Image, ImageFormat, overlay};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Cancel, Event, Observer, Silent, Stage, Timings};
+use crate::prove::{self, Machine, Proof, ProofDisk, ProofFormat, ProveOptions};
 use guestconv_core::describe::describe;
-use guestconv_core::description::{Choices, Description};
+use guestconv_core::description::{Choices, Description, edited};
 use guestconv_core::facts::Facts;
 use guestconv_core::knowledge::{self, Target};
 use guestconv_core::plan::{self, Nic, Plan, PlanOptions, require_system};
@@ -142,6 +143,23 @@ impl Guest {
         Ok(describe(facts, target, nics))
     }
 
+    /// Returns what an edited document chooses. One that was made without the cards of `nics` is as good: the cards
+    /// come from the caller, not from the document.
+    ///
+    /// # Errors
+    /// As [`Guest::describe`]; [`ErrorKind::InvalidArgument`] with the refusal's code if the document is not what
+    /// describing said, but for drivers on offer and deleted devices.
+    pub fn choices(&mut self, target: &str, nics: &[Nic], document: &str) -> Result<Choices> {
+        let refusal = match edited::choices(document, &self.describe(target, nics)?) {
+            Ok(choices) => return Ok(choices),
+            Err(refusal) => refusal,
+        };
+        if nics.is_empty() {
+            return Err(refusal.into());
+        }
+        edited::choices(document, &self.describe(target, &[])?).map_err(|_| refusal.into())
+    }
+
     /// Returns what a conversion to a target will do; devices that `choices` does not name get what the description selects.
     ///
     /// # Errors
@@ -197,6 +215,43 @@ impl Guest {
         let report = Report::of(&facts, target, choices, options)?;
         self.facts = Some(facts);
         Ok(report)
+    }
+
+    /// Boots the guest with the hardware that its plan names and returns what it did. The disks are not written; the
+    /// observer and the cancel are those of the handle.
+    ///
+    /// # Errors
+    /// As [`Guest::plan`]; the codes of [`prove::ProveError`] if the guest could not be started at all.
+    pub fn prove(
+        &mut self,
+        target: &str,
+        choices: &Choices,
+        options: &PlanOptions,
+        how: &ProveOptions,
+    ) -> Result<Proof> {
+        let hardware = self.plan(target, choices, options)?.hardware;
+        let is_given = |disk: &&Disk| hardware.disks.iter().any(|given| given.id == disk.name);
+        let disks = self.disks.iter().filter(is_given).map(proof_disk).collect();
+        self.boot(disks, &Machine::of(&hardware), how)
+    }
+
+    /// Boots the guest with all its disks on another machine and returns what it did. The disks are not written.
+    ///
+    /// # Errors
+    /// The codes of [`prove::ProveError`] if the guest could not be started at all.
+    pub fn prove_on(&self, machine: Machine, how: &ProveOptions) -> Result<Proof> {
+        let disks: Vec<ProofDisk> = self.disks.iter().map(proof_disk).collect();
+        let machine = machine.with_disks(disks.len());
+        self.boot(disks, &machine, how)
+    }
+
+    fn boot(&self, disks: Vec<ProofDisk>, machine: &Machine, how: &ProveOptions) -> Result<Proof> {
+        let how = ProveOptions {
+            observer: Arc::clone(&self.options.observer),
+            cancel: self.options.cancel.clone(),
+            ..how.clone()
+        };
+        Ok(prove::prove(&disks, machine, &how)?)
     }
 
     /// Returns a line for every file of every root: name, kind, mode, owner, size, hash, attributes. For tests: a
@@ -283,6 +338,14 @@ impl fmt::Debug for Guest {
         let paths: Vec<&Path> = self.disks.iter().map(Disk::given_path).collect();
         f.debug_struct("Guest").field("disks", &paths).finish_non_exhaustive()
     }
+}
+
+fn proof_disk(disk: &Disk) -> ProofDisk {
+    let format = match disk.format {
+        ImageFormat::Raw => ProofFormat::Raw,
+        ImageFormat::Qcow2 => ProofFormat::Qcow2,
+    };
+    ProofDisk { path: disk.path.clone(), format }
 }
 
 fn target_of(id: &str) -> Result<&'static Target> {

@@ -13,6 +13,7 @@ pub mod grub_cfg;
 pub mod grub_legacy;
 pub mod grubenv;
 pub mod kconfig;
+pub mod libvirt_domain;
 pub mod lvm2;
 pub mod lz4_legacy;
 pub mod module_index;

@@ -1,0 +1,303 @@
+//! The arguments. Manual pages and completions are made from these texts.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Makes a guest boot on another hypervisor.
+///
+/// It looks at the disks of a guest, says what it is and which devices it can have on the target, and converts it in
+/// place. All writes go to overlays; the disks change only when a second look agrees. It needs neither root nor KVM.
+#[derive(Debug, Parser)]
+#[command(name = "guestconv", version, max_term_width = 100, propagate_version = true, after_help = STATUSES)]
+pub(crate) struct Arguments {
+    /// When to colour what is written.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const STATUSES: &str = "Exit status: 0 done, 1 failed and nothing changed, 2 usage or the caller's document, 3 the guest \
+cannot be converted, 4 failed during the commit (the next call finishes it), 5 the guest did not boot, 6 something is \
+missing, 7 a disk cannot be opened.";
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl From<Color> for anstream::ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say what is on the disks and which devices the guest can have on the target; writes nothing.
+    Inspect(Inspect),
+    /// Show every change that a conversion would make, with its reason; writes nothing.
+    Plan(Plan),
+    /// Convert the guest in place: on overlays first, looked at again, then committed.
+    Convert(Convert),
+    /// Look at a converted guest and say what is still missing; writes nothing.
+    Verify(Verify),
+    /// Boot the guest under QEMU on a throw-away overlay and say what came up; writes nothing.
+    Prove(Prove),
+    /// List the hypervisors that a guest can be converted for.
+    Targets(Targets),
+    /// Print the schema of a document.
+    Schema(Schema),
+}
+
+impl Command {
+    /// Returns whether documents, and errors with them, are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Self::Inspect(command) => command.json,
+            Self::Plan(command) => command.json,
+            Self::Convert(command) => command.json,
+            Self::Verify(command) => command.json,
+            Self::Prove(command) => command.json,
+            Self::Targets(command) => command.json,
+            Self::Schema(_) => false,
+        }
+    }
+}
+
+/// The disks, and how they are looked at.
+#[derive(Debug, Args)]
+pub(crate) struct Guest {
+    /// The disks of the guest, in the order in which it has them: image files or block devices.
+    #[arg(required = true, value_name = "DISK")]
+    pub(crate) disks: Vec<PathBuf>,
+    /// The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Disks")]
+    pub(crate) format: DiskFormat,
+    /// Open the backing files that a qcow2 image names. Only for images from a trusted source.
+    #[arg(long, help_heading = "Disks")]
+    pub(crate) allow_backing: bool,
+    /// Where overlays are while a conversion runs [default: beside each disk].
+    #[arg(long, value_name = "DIR", help_heading = "Disks")]
+    pub(crate) overlay_dir: Option<PathBuf>,
+    /// The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program].
+    #[arg(long, value_name = "DIR", help_heading = "Running")]
+    pub(crate) appliance: Option<PathBuf>,
+    /// How long one run of the appliance may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Running",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) time_limit: u32,
+    /// How progress is shown, on the standard error.
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Running")]
+    pub(crate) progress: Progress,
+    /// Show where the time went, on the standard error.
+    #[arg(long, help_heading = "Running")]
+    pub(crate) timings: bool,
+    /// Show what the appliance says, on the standard error.
+    #[arg(short, long, help_heading = "Running")]
+    pub(crate) verbose: bool,
+}
+
+/// The format of a disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiskFormat {
+    /// What the first bytes say; a backing file is never followed.
+    #[default]
+    Auto,
+    /// The bytes of the disk.
+    Raw,
+    /// QEMU's copy-on-write format.
+    Qcow2,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// A bar on a terminal, for what takes long.
+    #[default]
+    Auto,
+    /// One JSON object per line.
+    Json,
+    /// Not at all.
+    None,
+}
+
+/// The network cards that the target will give.
+#[derive(Debug, Args)]
+pub(crate) struct Nics {
+    /// A network card that the target gives the guest, by its MAC address; repeat it in the source's order, or name the
+    /// interface.
+    #[arg(long = "nic", value_name = "[NAME=]MAC", help_heading = "Conversion")]
+    pub(crate) nics: Vec<String>,
+    /// A libvirt domain XML: its network cards, in its order.
+    #[arg(long, value_name = "FILE", conflicts_with = "nics", help_heading = "Conversion")]
+    pub(crate) libvirt_xml: Option<PathBuf>,
+}
+
+/// What the guest shall become.
+#[derive(Debug, Args)]
+pub(crate) struct Wish {
+    /// The hypervisor that the guest shall boot on; "guestconv targets" lists them.
+    #[arg(short, long, value_name = "TARGET", help_heading = "Conversion")]
+    pub(crate) target: String,
+    /// The description that inspect --xml wrote, edited or not; "-" is the standard input.
+    #[arg(short, long, value_name = "FILE", help_heading = "Conversion")]
+    pub(crate) description: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) nics: Nics,
+    /// How initramfs images get drivers that they lack.
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Conversion")]
+    pub(crate) rebuild: Rebuild,
+}
+
+/// How initramfs images get drivers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rebuild {
+    /// A segment is appended; nothing of the guest is run.
+    #[default]
+    Append,
+    /// The guest's own tool is run, inside the appliance.
+    Guest,
+}
+
+/// guestconv inspect
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    pub(crate) guest: Guest,
+    /// The hypervisor that the guest shall boot on; without it, only what the guest is is said.
+    #[arg(short, long, value_name = "TARGET", help_heading = "Conversion")]
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) nics: Nics,
+    /// Write JSON: the description, or without --target all facts.
+    #[arg(long, conflicts_with = "xml", help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Write the description as XML, which may be edited and handed back to --description.
+    #[arg(long, requires = "target", help_heading = "Output")]
+    pub(crate) xml: bool,
+}
+
+/// guestconv plan
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) guest: Guest,
+    #[command(flatten)]
+    pub(crate) wish: Wish,
+    /// Write the plan as JSON; its steps are empty if nothing is to do.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// guestconv convert
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    #[command(flatten)]
+    pub(crate) guest: Guest,
+    #[command(flatten)]
+    pub(crate) wish: Wish,
+    /// Write the outcome as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// guestconv verify
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) guest: Guest,
+    #[command(flatten)]
+    pub(crate) wish: Wish,
+    /// Write the report as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// guestconv prove
+#[derive(Debug, Args)]
+pub(crate) struct Prove {
+    #[command(flatten)]
+    pub(crate) guest: Guest,
+    #[command(flatten)]
+    pub(crate) wish: Wish,
+    /// Boot on another machine than the plan's: vmware, vmware-old, virtio, virtio-scsi, ide, ahci, nvme, e1000.
+    #[arg(long, value_name = "NAME", help_heading = "Proof")]
+    pub(crate) machine: Option<String>,
+    /// How long the guest may take to come up.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Proof",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) boot_limit: u32,
+    /// An address that the guest must answer by; NIC is the card's id. Repeat it for more.
+    #[arg(long, value_name = "NIC=ADDRESS", value_parser = expectation, help_heading = "Proof")]
+    pub(crate) expect: Vec<(String, IpAddr)>,
+    /// Log in as this user, to ask the guest itself.
+    #[arg(long, value_name = "USER", requires = "password_file", help_heading = "Proof")]
+    pub(crate) login: Option<String>,
+    /// The file with the password of --login in its first line.
+    #[arg(long, value_name = "FILE", requires = "login", help_heading = "Proof")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Run this in the guest when logged in, and show what it prints.
+    #[arg(long, value_name = "COMMAND", requires = "login", help_heading = "Proof")]
+    pub(crate) command: Option<String>,
+    /// Leave the serial log and a screenshot in this directory.
+    #[arg(long, value_name = "DIR", help_heading = "Proof")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// The guest's memory.
+    #[arg(long, value_name = "MIB", default_value_t = 1024, help_heading = "Proof",
+          value_parser = clap::value_parser!(u32).range(64..))]
+    pub(crate) memory: u32,
+    /// The guest's processors.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, help_heading = "Proof",
+          value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) cpus: u32,
+    /// Do not use KVM, even if it works.
+    #[arg(long, help_heading = "Proof")]
+    pub(crate) tcg: bool,
+    /// Write the proof as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+fn expectation(text: &str) -> Result<(String, IpAddr), String> {
+    let (nic, address) = text.split_once('=').ok_or("write the card's id and the address: eth0=192.0.2.7")?;
+    let address = address.parse().map_err(|_| format!("{address:?} is no IP address"))?;
+    Ok((nic.to_owned(), address))
+}
+
+/// guestconv targets
+#[derive(Debug, Args)]
+pub(crate) struct Targets {
+    /// Write JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// guestconv schema
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Which document.
+    #[arg(value_enum, value_name = "DOCUMENT")]
+    pub(crate) document: Document,
+}
+
+/// The documents that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// The description as XML: RELAX NG.
+    DescriptionXml,
+}

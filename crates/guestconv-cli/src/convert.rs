@@ -1,0 +1,53 @@
+//! `guestconv convert`: plan, apply, verify, commit; then what was done and what the target must give.
+
+use crate::arguments;
+use crate::failure::{DONE, Done};
+use crate::job::{Job, Wish};
+use crate::output::{BOLD, DIM, GOOD, Output};
+use crate::plan::coloured;
+use crate::{findings, timings};
+use guestconv::ConvertOptions;
+use guestconv::core::plan::Plan;
+use guestconv::core::report::Outcome;
+use guestconv::core::text::visible;
+use std::time::{Duration, Instant};
+
+/// Converts the guest and writes what was done.
+pub(crate) fn run(arguments: &arguments::Convert, output: &mut Output) -> Done {
+    let begun = Instant::now();
+    let mut job = Job::open(&arguments.guest)?;
+    let wish = Wish::read(&arguments.wish, &mut job.guest)?;
+    let plan = job.guest.plan(&arguments.wish.target, &wish.choices, &wish.options)?;
+    let options = ConvertOptions { choices: wish.choices, plan: wish.options };
+    let outcome = job.guest.convert(&plan, &options)?;
+    job.shown.close();
+    match arguments.json {
+        true => output.json(&outcome)?,
+        false => output.text(&page(&plan, &outcome, begun.elapsed()))?,
+    }
+    timings::show(&arguments.guest, &job.guest);
+    Ok(DONE)
+}
+
+fn page(plan: &Plan, outcome: &Outcome, took: Duration) -> String {
+    let mut text = String::new();
+    for (step, done) in plan.steps.iter().zip(&outcome.steps) {
+        let (id, why) = (visible(&step.id), visible(&step.why));
+        text.push_str(&format!("{GOOD}done{GOOD:#} {BOLD}{id}{BOLD:#} {why}\n"));
+        for file in &done.files {
+            text.push_str(&format!("     {DIM}{}{DIM:#}\n", visible(file.path.as_str())));
+        }
+    }
+    let target = visible(&plan.target);
+    let took = took.as_secs_f64();
+    match outcome.steps.len() {
+        0 => text.push_str(&format!("{GOOD}nothing is to do{GOOD:#}: the guest is ready for {target}\n")),
+        1 => text.push_str(&format!("{GOOD}converted{GOOD:#} for {target} in {took:.2} s: 1 step\n")),
+        steps => {
+            text.push_str(&format!("{GOOD}converted{GOOD:#} for {target} in {took:.2} s: {steps} steps\n"))
+        }
+    }
+    text.push_str(&coloured(&plan.hardware.to_string()));
+    text.push_str(&findings::lines(&plan.findings));
+    text
+}

@@ -1,0 +1,125 @@
+//! How a command ends: exit statuses, and errors as people and programs read them.
+
+use anstream::ColorChoice;
+use guestconv::{Error, ErrorKind};
+use serde_json::json;
+use std::error::Error as _;
+use std::io::{self, Write};
+
+/// Exit status: what was asked is done.
+pub(crate) const DONE: u8 = 0;
+/// Exit status: usage, or the caller's document.
+pub(crate) const USAGE: u8 = 2;
+/// Exit status: the guest did not boot.
+pub(crate) const NOT_PROVED: u8 = 5;
+/// Exit status: verify found something missing.
+pub(crate) const MISSING: u8 = 6;
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Something failed.
+    Error(Error),
+    /// Nobody reads our output any more.
+    Closed,
+}
+
+/// The exit status of a command, or why it ended early.
+pub(crate) type Done = Result<u8, Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Error(
+                Error::new(ErrorKind::Io, "output-failed", format!("cannot write the output: {error}"))
+                    .caused_by(error),
+            ),
+        }
+    }
+}
+
+/// Returns the exit status of an error.
+pub(crate) fn status(error: &Error) -> u8 {
+    match error.kind() {
+        ErrorKind::InvalidArgument => USAGE,
+        ErrorKind::Guest => 3,
+        ErrorKind::Commit => 4,
+        ErrorKind::Verify => MISSING,
+        ErrorKind::Disk => 7,
+        _ => 1,
+    }
+}
+
+/// Writes an error to the standard error: a line with its code, then its causes as far as it does not name them; or one
+/// JSON object.
+pub(crate) fn show(error: &Error, is_json: bool, color: ColorChoice) {
+    let mut stream = anstream::AutoStream::new(io::stderr().lock(), color);
+    let written = match is_json {
+        true => writeln!(stream, "{}", as_json(error)),
+        false => stream.write_all(as_text(error).as_bytes()),
+    };
+    // The exit status tells the rest if nobody reads it.
+    drop(written);
+}
+
+fn as_json(error: &Error) -> serde_json::Value {
+    json!({ "code": error.code(), "kind": error.kind().name(), "message": error.to_string() })
+}
+
+fn as_text(error: &Error) -> String {
+    let (red, dim) = (crate::output::BAD, crate::output::DIM);
+    let mut text = format!("{red}guestconv:{red:#} {error} {dim}[{}]{dim:#}\n", error.code());
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !said.contains(&message) {
+            text.push_str(&format!("  {dim}because:{dim:#} {message}\n"));
+        }
+        said.push_str(&message);
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_status() {
+        for (kind, expected) in [
+            (ErrorKind::InvalidArgument, 2),
+            (ErrorKind::Disk, 7),
+            (ErrorKind::Guest, 3),
+            (ErrorKind::Changed, 1),
+            (ErrorKind::Appliance, 1),
+            (ErrorKind::Io, 1),
+            (ErrorKind::Verify, 6),
+            (ErrorKind::Commit, 4),
+            (ErrorKind::Cancelled, 1),
+            (ErrorKind::Bug, 1),
+        ] {
+            assert_eq!(status(&Error::new(kind, "code", "message")), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_shows_its_code_and_each_cause_once() {
+        let cause = io::Error::other("no space");
+        let error = Error::new(ErrorKind::Io, "overlay-failed", "cannot write /a").caused_by(cause);
+        let plain = anstream::adapter::strip_str(&as_text(&error)).to_string();
+        assert_eq!(plain, "guestconv: cannot write /a [overlay-failed]\n  because: no space\n");
+        assert_eq!(
+            as_json(&error),
+            json!({ "code": "overlay-failed", "kind": "io", "message": "cannot write /a" })
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! From arguments to a guest and what is wanted of it.
+
+use crate::arguments;
+use crate::failure::Failure;
+use crate::progress::Shown;
+use guestconv::core::description::Choices;
+use guestconv::core::formats::libvirt_domain;
+use guestconv::core::plan::{Nic, PlanOptions, Rebuild};
+use guestconv::{Cancel, DiskSpec, Error, ErrorKind, Format, Guest, Options};
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most that a document of the caller may hold, in bytes.
+const DOCUMENT_CAP_BYTES: u64 = 16 << 20;
+
+/// A guest that is worked on.
+pub(crate) struct Job {
+    /// The guest.
+    pub(crate) guest: Guest,
+    /// What is shown of the work meanwhile.
+    pub(crate) shown: Arc<Shown>,
+}
+
+impl Job {
+    /// Opens the guest that the arguments name. From now on an interrupt stops the work in order.
+    pub(crate) fn open(arguments: &arguments::Guest) -> Result<Self, Failure> {
+        let format = match arguments.format {
+            arguments::DiskFormat::Auto => Format::Auto,
+            arguments::DiskFormat::Raw => Format::Raw,
+            arguments::DiskFormat::Qcow2 => Format::Qcow2,
+        };
+        let disk = |path: &std::path::PathBuf| DiskSpec {
+            format,
+            allow_backing: arguments.allow_backing,
+            ..DiskSpec::new(path)
+        };
+        let shown = Shown::new(arguments.progress, arguments.verbose);
+        let cancel = Cancel::default();
+        let interrupted = cancel.clone();
+        // A handler that is there already belongs to whoever runs us; then an interrupt is theirs.
+        drop(ctrlc::try_set_handler(move || interrupted.cancel()));
+        let options = Options {
+            appliance: arguments.appliance.clone(),
+            overlay_dir: arguments.overlay_dir.clone(),
+            time_limit: Duration::from_secs(arguments.time_limit.into()),
+            observer: shown.clone(),
+            cancel,
+        };
+        let guest = Guest::open(arguments.disks.iter().map(disk).collect(), options)?;
+        Ok(Self { guest, shown })
+    }
+}
+
+/// What is wanted of a guest.
+pub(crate) struct Wish {
+    /// The drivers that the caller's document selects; empty if there is none.
+    pub(crate) choices: Choices,
+    /// What else was said.
+    pub(crate) options: PlanOptions,
+}
+
+impl Wish {
+    /// Reads what the arguments want.
+    pub(crate) fn read(arguments: &arguments::Wish, guest: &mut Guest) -> Result<Self, Failure> {
+        let nics = nics(&arguments.nics)?;
+        let choices = match &arguments.description {
+            Some(path) => guest.choices(&arguments.target, &nics, &text(path, "description")?)?,
+            None => Choices::default(),
+        };
+        let rebuild = match arguments.rebuild {
+            arguments::Rebuild::Append => Rebuild::Append,
+            arguments::Rebuild::Guest => Rebuild::Guest,
+        };
+        let options = PlanOptions { nics, rebuild };
+        Ok(Self { choices, options })
+    }
+}
+
+/// Returns the network cards that the arguments name.
+pub(crate) fn nics(arguments: &arguments::Nics) -> Result<Vec<Nic>, Failure> {
+    let nics = match &arguments.libvirt_xml {
+        Some(path) => libvirt_domain::nics(&text(path, "libvirt XML")?),
+        None => arguments.nics.iter().map(|nic| Nic::parse(nic)).collect(),
+    };
+    Ok(nics.map_err(Error::from)?)
+}
+
+/// Reads a document of the caller; `-` is the standard input.
+fn text(path: &Path, what: &str) -> Result<String, Error> {
+    let unreadable = |error: std::io::Error| {
+        let message = format!("cannot read the {what} {}: {error}", path.display());
+        Error::new(ErrorKind::InvalidArgument, "document-unreadable", message).caused_by(error)
+    };
+    let mut text = String::new();
+    if path == Path::new("-") {
+        std::io::stdin().take(DOCUMENT_CAP_BYTES).read_to_string(&mut text).map_err(unreadable)?;
+    } else {
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        file.take(DOCUMENT_CAP_BYTES).read_to_string(&mut text).map_err(unreadable)?;
+    }
+    Ok(text)
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.shown.close();
+    }
+}

@@ -1,0 +1,75 @@
+//! Network cards as a caller writes them: `[NAME=]MAC`.
+
+use super::{Nic, PlanError};
+
+impl Nic {
+    /// Returns the card that `text` says: `eth0=52:54:00:12:34:56`, or the address alone; capital letters and hyphens
+    /// are accepted.
+    ///
+    /// # Errors
+    /// `nic-invalid` if it is no address of one card.
+    pub fn parse(text: &str) -> Result<Self, PlanError> {
+        let (name, address) = match text.split_once('=') {
+            Some((name, address)) => (Some(name), address),
+            None => (None, text),
+        };
+        let name_is_valid = |name: &str| {
+            (1..=15).contains(&name.len()) && name.chars().all(|c| c.is_ascii_graphic() && c != '/')
+        };
+        let mac = mac(address).filter(|_| name.is_none_or(name_is_valid)).ok_or_else(|| {
+            let message = format!(
+                "{text:?} is no network card; write the address of one card, like 52:54:00:12:34:56 or \
+                 eth0=52:54:00:12:34:56"
+            );
+            PlanError::new("nic-invalid", message)
+        })?;
+        Ok(Self { name: name.map(str::to_owned), mac })
+    }
+}
+
+/// Returns a MAC address of one card in lower case with colons; `None` if it is none, or a group's, or zero.
+fn mac(text: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase().replace('-', ":");
+    let octets: Vec<u8> = lower
+        .split(':')
+        .map(|octet| match octet.len() {
+            2 if octet.chars().all(|c| c.is_ascii_hexdigit()) => u8::from_str_radix(octet, 16).ok(),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    let is_group = octets.first().is_none_or(|first| first & 1 == 1);
+    (octets.len() == 6 && !is_group && octets.iter().any(|octet| *octet != 0)).then_some(lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_a_name_and_an_address() {
+        let nic =
+            |name: Option<&str>, mac: &str| Some(Nic { name: name.map(str::to_owned), mac: mac.to_owned() });
+        for (text, expected) in [
+            ("52:54:00:12:34:56", nic(None, "52:54:00:12:34:56")),
+            ("52-54-00-AB-CD-EF", nic(None, "52:54:00:ab:cd:ef")),
+            ("eth0=52:54:00:12:34:56", nic(Some("eth0"), "52:54:00:12:34:56")),
+            ("=52:54:00:12:34:56", None),
+            ("eth0=", None),
+            ("eth0", None),
+            ("", None),
+            ("00:00:00:00:00:00", None),
+            ("ff:ff:ff:ff:ff:ff", None),
+            ("01:54:00:12:34:56", None),
+            ("52:54:00:12:34", None),
+            ("52:54:00:12:34:56:78", None),
+            ("52:54:00:12:34:+6", None),
+            ("52:54:00:12:34:567", None),
+            ("a name=52:54:00:12:34:56", None),
+            ("../../etc=52:54:00:12:34:56", None),
+        ] {
+            assert_eq!(Nic::parse(text).ok(), expected, "{text:?}");
+            let code = Nic::parse(text).err().map(|error| error.code);
+            assert_eq!(code.as_deref(), expected.is_none().then_some("nic-invalid"), "{text:?}");
+        }
+    }
+}
