@@ -1,5 +1,6 @@
 //! Inspection: the order of the probes and nothing else. The agent calls it where the files are, tests over memory.
 
+mod boot;
 mod mounts;
 
 use crate::facts::{Facts, Mount, Root, System};
@@ -53,10 +54,13 @@ pub fn root(
 }
 
 /// Joins layout and roots to facts: firmware, and the root that boots by default first.
-pub fn facts(layout: Layout, roots: Vec<Root>, findings: Vec<Finding>) -> Facts {
+pub fn facts(layout: Layout, mut roots: Vec<Root>, findings: Vec<Finding>) -> Facts {
+    if let Some(first) = boot::default_root(&layout, &roots) {
+        roots.sort_by_key(|root| root.device != first);
+    }
     Facts {
         schema: crate::facts::FACTS_SCHEMA,
-        firmware: crate::facts::Firmware::None,
+        firmware: boot::firmware(&layout, &roots),
         layout,
         roots,
         findings,

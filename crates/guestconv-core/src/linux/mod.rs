@@ -69,7 +69,7 @@ pub fn facts(probe: &Probe<'_>, findings: &mut Vec<Finding>) -> Result<Facts, Re
         initramfs: initramfs::facts(probe, &kernels, findings)?,
         esp: esp::facts(probe, findings)?,
         storage: storage::facts(probe, findings)?,
-        network: network::facts(probe, findings)?,
+        network: network::facts(probe, &bootloader, findings)?,
         console: console::facts(probe, findings)?,
         graphics: graphics::facts(probe, findings)?,
         selinux: selinux::facts(probe, findings)?,
