@@ -3,6 +3,7 @@
 
 pub mod block;
 pub mod bls;
+pub mod bzimage;
 pub mod cmdline;
 pub mod compressed;
 pub mod cpio;

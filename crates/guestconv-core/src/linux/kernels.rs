@@ -3,6 +3,7 @@
 //! A kernel is a directory of modules with an image. For every module that drives a device of ours the facts say whether
 //! it is built in, a file (with what it needs), or not there. Nothing is changed here.
 
+mod images;
 mod modules;
 
 use crate::change::FileHash;
@@ -72,21 +73,40 @@ pub fn facts(
 ) -> Result<Vec<Kernel>, ReadError> {
     let Some(base) = probe.tree.canonical(&guest_path("/lib/modules"))? else { return Ok(Vec::new()) };
     let mut kernels = Vec::new();
-    for version in probe.tree.list(&base)? {
+    let versions = probe.tree.list(&base)?;
+    let by_content = images::by_content(probe, bootloader, &versions)?;
+    for version in versions {
         let module_dir = base.join(&version);
         if !probe.tree.exists(&module_dir.join("modules.dep"))? {
             continue;
         }
-        let entries = || bootloader.entries.iter().filter(|entry| !entry.recovery && is_of(entry, &version));
+        let unnamed = by_content.get(&version);
+        let started = || bootloader.entries.iter().filter(|entry| !entry.recovery);
+        let is_named = started().any(|entry| is_of(entry, &version));
+        let entries = || {
+            started().filter(|entry| match is_named {
+                true => is_of(entry, &version),
+                false => unnamed.is_some() && entry.kernel.as_ref() == unnamed,
+            })
+        };
         let entry = entries().find(|entry| entry.default).or_else(|| entries().next());
         let image = match entry.and_then(|entry| entry.kernel.clone()) {
             Some(image) => Some(image),
-            None => first(probe, &version, &["vmlinuz-", "vmlinux-", "Image-", "kernel-"], "")?,
+            None => {
+                let named = first(probe, &version, &["vmlinuz-", "vmlinux-", "Image-", "kernel-"], "")?;
+                named.or_else(|| unnamed.cloned())
+            }
         };
         let named = entry.and_then(|entry| entry.initrds.last().cloned());
         let initramfs = match named {
             Some(named) => probe.tree.canonical(&named)?,
-            None => usual_initramfs(probe, &version)?,
+            None => match usual_initramfs(probe, &version)? {
+                None => match image.as_ref().filter(|_| !is_named).and_then(images::flavour) {
+                    Some(flavour) => usual_initramfs(probe, flavour)?,
+                    None => None,
+                },
+                found => found,
+            },
         };
         let found = modules::of(probe, &module_dir)?;
         kernels.push(Kernel {

@@ -19,6 +19,11 @@ use std::collections::BTreeSet;
 pub fn plan(context: &Context<'_>, facts: &crate::linux::Facts, draft: &mut Draft) -> Result<(), PlanError> {
     let needed = needed(context);
     let bootable: Vec<&Kernel> = facts.kernels.iter().filter(|kernel| kernel.image.is_some()).collect();
+    if bootable.is_empty() {
+        let text =
+            "no kernel of the guest was found, so whether it finds its disk on the target is not known";
+        draft.finding(Finding::warning("no-kernel", text).about("/boot"));
+    }
     let mut changes = Vec::new();
     for (number, kernel) in bootable.iter().enumerate() {
         let image = facts.initramfs.images.iter().find(|image| image.kernel == kernel.version);

@@ -48,3 +48,70 @@ fn a_kernel_has_its_drivers_builtin_as_files_or_not_at_all() {
     let text = "the kernel 5.10 has modules but no image and is left alone";
     assert_eq!(findings, [Finding::info("kernel-without-image", text).about("/lib/modules/5.10")]);
 }
+
+/// A kernel image that says its version.
+fn image(version: &str) -> crate::fixtures::Entry {
+    let mut head = vec![0; 0x400];
+    head[0x202..0x206].copy_from_slice(b"HdrS");
+    head[0x20e..0x210].copy_from_slice(&0x200_u16.to_le_bytes());
+    head.extend_from_slice(version.as_bytes());
+    head.extend_from_slice(b" (builder) #1 SMP\0");
+    crate::fixtures::Entry::File(head)
+}
+
+#[test]
+fn an_image_without_a_version_in_its_name_is_known_by_its_content() {
+    let entry = |kernel: &'static str, initrd: &'static str, default: bool| bootloader::Entry {
+        loader: bootloader::LoaderKind::Grub2,
+        source: guest_path("/boot/grub/grub.cfg"),
+        title: String::new(),
+        kernel: Some(guest_path(kernel)),
+        kernel_text: kernel.to_owned(),
+        initrds: vec![guest_path("/boot/intel-ucode.img"), guest_path(initrd)],
+        options: String::new(),
+        root: None,
+        subvolume: None,
+        default,
+        recovery: false,
+    };
+    let tree = || {
+        let mut tree = MemTree::of(&[
+            ("/lib/modules/6.9.1-arch1-1/modules.dep", ""),
+            ("/lib/modules/6.6.30-lts/modules.dep", ""),
+            ("/boot/initramfs-linux.img", ""),
+            ("/boot/initramfs-lts", ""),
+        ]);
+        tree.insert("/boot/vmlinuz-linux", image("6.9.1-arch1-1"));
+        tree.insert("/boot/vmlinuz-lts", image("6.6.30-lts"));
+        tree.insert("/boot/vmlinuz-0-rescue-1234", image("6.6.30-lts"));
+        tree
+    };
+    let menu = vec![
+        entry("/boot/vmlinuz-0-rescue-1234", "/boot/initramfs-lts", false),
+        entry("/boot/vmlinuz-lts", "/boot/initramfs-lts", true),
+        entry("/boot/vmlinuz-linux", "/boot/initramfs-linux.img", false),
+    ];
+    let linux = ("6.9.1-arch1-1", "/boot/vmlinuz-linux", "/boot/initramfs-linux.img", false);
+    let lts = |default: bool| ("6.6.30-lts", "/boot/vmlinuz-lts", "/boot/initramfs-lts", default);
+    for (name, entries, expected) in
+        [("with a menu", menu, [lts(true), linux]), ("without a menu", Vec::new(), [linux, lts(false)])]
+    {
+        let tree = tree();
+        let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[] };
+        let loaders = bootloader::Facts { entries, ..bootloader::Facts::default() };
+        let mut findings = Vec::new();
+        let kernels = facts(&probe, &loaders, &mut findings).unwrap();
+        let found: Vec<_> = kernels
+            .iter()
+            .map(|kernel| {
+                let path = |path: &Option<GuestPath>| path.as_ref().map(|path| path.as_str().to_owned());
+                (kernel.version.as_str(), path(&kernel.image), path(&kernel.initramfs), kernel.default)
+            })
+            .collect();
+        let expected = expected.map(|(version, image, initramfs, default)| {
+            (version, Some(image.to_owned()), Some(initramfs.to_owned()), default)
+        });
+        assert_eq!(found, expected, "{name}");
+        assert_eq!(findings, [], "{name}");
+    }
+}
