@@ -8,13 +8,13 @@ use std::process::{Command, ExitStatus, Stdio};
 /// How many of a failed program's last lines its error shows.
 const LAST_LINES: usize = 25;
 
-/// Runs the command and keeps quiet about what it says, unless it fails.
+/// Runs the command and keeps quiet about what it says, unless it fails. Its standard input is what the caller set.
 ///
 /// # Errors
 /// If it cannot be started or does not succeed: then with the command and its last lines.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let (mut reader, writer) = io::pipe().context("cannot make a pipe")?;
-    command.stdin(Stdio::null()).stdout(writer.try_clone().context("cannot make a pipe")?).stderr(writer);
+    command.stdout(writer.try_clone().context("cannot make a pipe")?).stderr(writer);
     let child = command.spawn();
     // The command holds the pipe's writing end: without this, reading would never end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -102,6 +102,14 @@ mod tests {
         let error = run(&mut shell("seq 30; exit 1")).unwrap_err();
         let shown: Vec<String> = error.to_string().lines().skip(1).map(str::to_owned).collect();
         assert_eq!(shown, (6..=30).map(|number| format!("  | {number}")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_the_caller_feeds_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let fed = directory.path().join("fed");
+        std::fs::write(&fed, "text").unwrap();
+        run(shell("test \"$(cat)\" = text").stdin(std::fs::File::open(&fed).unwrap())).unwrap();
     }
 
     #[test]

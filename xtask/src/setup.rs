@@ -4,7 +4,7 @@ use crate::{cache, debian, run};
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Packages that are needed for one purpose.
 pub(crate) struct Group {
@@ -142,7 +142,10 @@ fn install_from_backports(packages: &[&str]) -> Result<()> {
 fn apt() -> Command {
     let mut command = Command::new("apt-get");
     // Another apt may be at work; a package may want to ask.
-    command.args(["-q", "-o", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+        .args(["-q", "-o", "DPkg::Lock::Timeout=300"])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null());
     command
 }
 

@@ -119,7 +119,7 @@ fn unpacked(package: &Path, source: &Source, work: &Path) -> Result<PathBuf> {
 
 fn make(tree: &Path) -> Command {
     let mut command = Command::new("make");
-    command.current_dir(tree).args(["-s", "ARCH=um"]);
+    command.current_dir(tree).args(["-s", "ARCH=um"]).stdin(Stdio::null());
     // The same inputs make the same bytes.
     command.env("KBUILD_BUILD_USER", "guestconv").env("KBUILD_BUILD_HOST", "guestconv");
     command.env("KBUILD_BUILD_TIMESTAMP", "1970-01-01 00:00:00 UTC");
