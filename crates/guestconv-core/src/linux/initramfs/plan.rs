@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 /// `driver-absent` if the kernel that boots by default cannot have a driver; `initramfs-loader` if nothing in its image
-/// would load one.
+/// would load one; `initramfs-not-read` if its image must have one and cannot be read.
 pub fn plan(context: &Context<'_>, facts: &crate::linux::Facts, draft: &mut Draft) -> Result<(), PlanError> {
     let needed = needed(context);
     let bootable: Vec<&Kernel> = facts.kernels.iter().filter(|kernel| kernel.image.is_some()).collect();
@@ -144,6 +144,13 @@ fn missing<'a>(
             Some(Driver::Absent) | None => return Err(absent(kernel, name)),
         }
     }
+    if let (None, Some(path), false) = (image, &kernel.initramfs, missing.is_empty()) {
+        let message = format!(
+            "whether the initramfs {path} has {} is not known, since it cannot be read; make it anew in the guest",
+            missing.join(", ")
+        );
+        return Err(PlanError::new("initramfs-not-read", message));
+    }
     if image.is_none() && !missing.is_empty() {
         let message = format!(
             "the kernel {} starts without an initramfs and has {} as modules only; choose another driver",
@@ -197,5 +204,66 @@ impl super::Settings {
             super::Tool::Dracut => &["--force", "--regenerate-all"],
         };
         std::iter::once(self.program.as_str()).chain(arguments.iter().copied()).map(str::to_owned).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::FileHash;
+    use crate::linux::initramfs::Compression;
+    use crate::path::guest_path;
+
+    #[test]
+    fn what_is_missing_is_what_the_kernel_has_as_a_file_and_the_image_lacks() {
+        let module =
+            |load: &[&str]| Driver::Module { load: load.iter().map(|&name| name.to_owned()).collect() };
+        let kernel = |initramfs: Option<&'static str>| Kernel {
+            version: "6.1".to_owned(),
+            default: true,
+            image: Some(guest_path("/boot/vmlinuz-6.1")),
+            initramfs: initramfs.map(guest_path),
+            module_dir: guest_path("/lib/modules/6.1"),
+            drivers: [
+                ("virtio_pci", module(&["virtio", "virtio_pci"])),
+                ("virtio_blk", module(&["virtio", "virtio_blk"])),
+                ("sd_mod", Driver::Builtin),
+                ("nvme", Driver::Absent),
+            ]
+            .map(|(name, driver)| (name.to_owned(), driver))
+            .into(),
+            files: std::collections::BTreeMap::new(),
+        };
+        let image = |modules: &[&str]| Image {
+            path: guest_path("/boot/initrd.img-6.1"),
+            kernel: "6.1".to_owned(),
+            file: FileHash { size_bytes: 0, sha256: String::new() },
+            module_dir: "/lib/modules/6.1".to_owned(),
+            missing_directories: Vec::new(),
+            modules: modules.iter().map(|&path| path.to_owned()).collect(),
+            loader: ModuleLoader::Index,
+            tail: Compression::None,
+            texts: Vec::new(),
+        };
+        let virtio = ["virtio_pci", "virtio_blk"].as_slice();
+        let (with, without) = (kernel(Some("/boot/initrd.img-6.1")), kernel(None));
+        let empty = image(&[]);
+        let partial = image(&["kernel/drivers/virtio/virtio.ko.xz", "kernel/drivers/virtio/virtio-pci.ko"]);
+        let whole = image(&["virtio.ko", "virtio_pci.ko", "virtio_blk.ko"]);
+        for (name, kernel, image, needed, expected) in [
+            ("nothing there", &with, Some(&empty), virtio, Ok(vec!["virtio", "virtio_pci", "virtio_blk"])),
+            ("some there", &with, Some(&partial), virtio, Ok(vec!["virtio_blk"])),
+            ("all there", &with, Some(&whole), virtio, Ok(vec![])),
+            ("built in", &with, Some(&empty), &["sd_mod"][..], Ok(vec![])),
+            ("built in, no initramfs", &without, None, &["sd_mod"][..], Ok(vec![])),
+            ("absent", &with, Some(&whole), &["nvme"][..], Err("driver-absent")),
+            ("not known", &with, Some(&whole), &["other"][..], Err("driver-absent")),
+            ("no initramfs", &without, None, virtio, Err("driver-absent")),
+            ("image not read", &with, None, virtio, Err("initramfs-not-read")),
+            ("image not read, built in", &with, None, &["sd_mod"][..], Ok(vec![])),
+        ] {
+            let found = missing(kernel, image, needed).map_err(|error| error.code);
+            assert_eq!(found, expected.map_err(str::to_owned), "{name}");
+        }
     }
 }
