@@ -204,6 +204,11 @@ impl StepDraft<'_> {
         }
     }
 
+    /// Returns whether an earlier change gave `path` a text.
+    pub fn has_written(&self, path: &GuestPath) -> bool {
+        self.draft.texts.contains_key(&(self.root, path.clone()))
+    }
+
     /// Adds a change that is no edit of a text file.
     pub fn push(&mut self, change: Change) {
         self.changes.push(change);

@@ -20,7 +20,7 @@ pub(super) fn interfaces(text: &str, file_name: &str) -> Vec<Interface> {
     if is_virtual || is_leftover {
         return Vec::new();
     }
-    let mac = value("HWADDR").or_else(|| value("LLADDR")).and_then(|value| mac(&value));
+    let mac = value("HWADDR").and_then(|value| mac(&value));
     vec![Interface { name, mac }]
 }
 

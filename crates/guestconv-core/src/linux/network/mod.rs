@@ -34,6 +34,9 @@ pub struct Facts {
     /// Who gives interfaces their names.
     #[serde(default)]
     pub naming: Naming,
+    /// Whether `Type=ether` of a `.link` file matches a card: since systemd 245 at the latest.
+    #[serde(default)]
+    pub knows_ether: bool,
     /// udev's old file of names, `70-persistent-net.rules`; `None` if there is none.
     #[serde(default)]
     pub rules: Option<TextFile>,
@@ -141,7 +144,8 @@ pub fn facts(
     for name in probe.tree.list(&folder)?.iter().filter(|name| names::is_ours(name)) {
         links.extend(probe.tree.text(&folder.join(name))?);
     }
-    Ok(Facts { interfaces, naming: naming(probe, bootloader)?, rules, links, configs })
+    let knows_ether = systemd_version(probe)?.is_some_and(|version| version >= 245);
+    Ok(Facts { interfaces, naming: naming(probe, bootloader)?, knows_ether, rules, links, configs })
 }
 
 /// Returns the physical interfaces that a file configures.
@@ -175,6 +179,26 @@ fn naming(probe: &Probe<'_>, bootloader: &bootloader::Facts) -> Result<Naming, R
         ],
     )?;
     Ok(if daemon.is_some() { Naming::Link } else { Naming::Rules })
+}
+
+/// Returns the version of systemd by the name of its library; `None` before 231, which had none, and without systemd.
+fn systemd_version(probe: &Probe<'_>) -> Result<Option<u32>, ReadError> {
+    let mut found = None;
+    for dir in [
+        "/usr/lib/systemd",
+        "/lib/systemd",
+        "/usr/lib64/systemd",
+        "/usr/lib/x86_64-linux-gnu/systemd",
+        "/usr/lib/i386-linux-gnu/systemd",
+        "/usr/lib/aarch64-linux-gnu/systemd",
+    ] {
+        for name in probe.tree.list(&guest_path(dir))? {
+            let Some(rest) = name.strip_prefix("libsystemd-shared-") else { continue };
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            found = found.max(digits.parse().ok());
+        }
+    }
+    Ok(found)
 }
 
 /// Returns a MAC address in lower case with colons; `None` if the text is none.

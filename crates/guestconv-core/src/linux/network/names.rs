@@ -11,6 +11,7 @@ use crate::description::{Choice, Class};
 use crate::finding::Finding;
 use crate::path::guest_path;
 use crate::plan::{Context, Draft};
+use crate::text::TextFile;
 
 const FOLDER: &str = "/etc/systemd/network";
 const RULES: &str = "/etc/udev/rules.d/70-persistent-net.rules";
@@ -74,42 +75,63 @@ pub fn plan(context: &Context<'_>, facts: &Facts, draft: &mut Draft) {
 
 /// By what udev finds a card.
 enum Criterion {
-    Mac(String),
+    /// Its MAC address; and the driver, to tell it from what is built on it.
+    Mac(String, Option<&'static str>),
+    /// Its driver.
     Driver(&'static str),
 }
 
 fn criterion(context: &Context<'_>, card: &Card, is_only: bool) -> Option<Criterion> {
-    if let Some(mac) = &card.mac {
-        return Some(Criterion::Mac(mac.clone()));
+    let driver = match context.choices.devices.get(&(Class::Network, card.id.clone())) {
+        Some(Choice::Driver(driver)) => context.target.modules_for(driver).last().copied(),
+        _ => None,
+    };
+    match &card.mac {
+        Some(mac) => Some(Criterion::Mac(mac.clone(), driver)),
+        None => driver.filter(|_| is_only).map(Criterion::Driver),
     }
-    let choice = context.choices.devices.get(&(Class::Network, card.id.clone()));
-    let Some(Choice::Driver(driver)) = choice.filter(|_| is_only) else { return None };
-    context.target.modules_for(driver).last().map(|module| Criterion::Driver(module))
 }
 
 fn bind(context: &Context<'_>, facts: &Facts, name: &str, criterion: &Criterion, draft: &mut Draft) {
     let why = format!("{name} keeps its name on the new hardware, and so its addresses");
     draft.step(context, &format!("network/{name}"), &why, |step| match (facts.naming, criterion) {
-        (Naming::Rules, Criterion::Mac(mac)) => {
-            let known = facts.rules.iter().flat_map(|file| of_rules(&file.text));
-            if known.into_iter().any(|rule| rule.name == name) {
-                return;
-            }
-            let text = facts.rules.as_ref().map_or("", |file| file.text.as_str());
+        (Naming::Rules, Criterion::Mac(mac, _)) => {
             let line = format!(
                 "SUBSYSTEM==\"net\", ACTION==\"add\", DRIVERS==\"?*\", ATTR{{address}}==\"{mac}\", ATTR{{type}}==\"1\", NAME=\"{name}\"\n"
             );
-            step.write(&guest_path(RULES), facts.rules.as_ref(), &format!("{text}{line}"), 0o644);
+            // Earlier steps may have edited the file for this card, or made it for another.
+            let empty = TextFile::new(guest_path(RULES), "", 0o644);
+            let with_line = |text: &str| {
+                let is_it = |rule: &Interface| rule.name == name && rule.mac.as_ref() == Some(mac);
+                let line_end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+                if of_rules(text).iter().any(is_it) {
+                    text.to_owned()
+                } else {
+                    format!("{text}{line_end}{line}")
+                }
+            };
+            match &facts.rules {
+                Some(file) => step.edit(file, with_line),
+                None if step.has_written(&empty.path) => step.edit(&empty, with_line),
+                None => step.write(&empty.path, None, &line, 0o644),
+            }
         }
         (Naming::Rules, Criterion::Driver(_)) => {}
         (Naming::Link | Naming::Kernel, criterion) => {
-            let criterion = match criterion {
-                Criterion::Mac(mac) => format!("MACAddress={mac}"),
-                Criterion::Driver(driver) => format!("Driver={driver}"),
+            // `Type=ether` matches no card where systemd does not know the kernel's types of links: there the driver keeps
+            // out bonds and VLANs, which have the MAC address of their card.
+            let by_driver = |driver: &str| format!("Driver={driver}\n");
+            let criterion = match (criterion, facts.knows_ether) {
+                (Criterion::Mac(mac, _), true) => format!("MACAddress={mac}\nType=ether\n"),
+                (Criterion::Mac(mac, driver), false) => {
+                    format!("MACAddress={mac}\n{}", driver.map(by_driver).unwrap_or_default())
+                }
+                (Criterion::Driver(driver), true) => format!("Driver={driver}\nType=ether\n"),
+                (Criterion::Driver(driver), false) => by_driver(driver),
             };
             let path = guest_path(FOLDER).join(&format!("10-guestconv-{name}.link"));
             let text = format!(
-                "# The interface keeps its name on the hardware that it was moved to.\n[Match]\n{criterion}\nType=ether\n\n[Link]\nName={name}\n"
+                "# The interface keeps its name on the hardware that it was moved to.\n[Match]\n{criterion}\n[Link]\nName={name}\n"
             );
             let existing = facts.links.iter().find(|file| file.path == path);
             step.write(&path, existing, &text, 0o644);
@@ -136,7 +158,7 @@ fn addresses(context: &Context<'_>, facts: &Facts, card: &Card, name: &str, draf
 
 /// Returns the text with another MAC address, but where it is one that the guest sets itself.
 fn replaced(text: &str, old: &str, new: &str) -> String {
-    let sets = ["cloned-mac-address", "MACADDR=", "hwaddress", "assigned-mac-address"];
+    let sets = ["cloned-mac-address", "MACADDR=", "LLADDR=", "hwaddress", "assigned-mac-address"];
     text.split_inclusive('\n')
         .map(|line| {
             let at = line.to_lowercase().find(old);
