@@ -9,6 +9,8 @@ use super::{Interface, mac};
 pub(super) fn interfaces(text: &str) -> Vec<Interface> {
     let mut found: Vec<Interface> = Vec::new();
     let (mut section, mut entry): (Option<usize>, Option<usize>) = (None, None);
+    // `macaddress:` below `match:` is the card's; elsewhere it is one that the card is given.
+    let mut criteria: Option<usize> = None;
     for line in text.lines() {
         let trimmed = line.trim_start();
         if trimmed.is_empty() || trimmed.starts_with('#') {
@@ -20,6 +22,7 @@ pub(super) fn interfaces(text: &str) -> Vec<Interface> {
         if section.is_some_and(|section| indent <= section) {
             (section, entry) = (None, None);
         }
+        criteria = criteria.filter(|criteria| indent > *criteria);
         match section {
             None if key == "ethernets" => section = Some(indent),
             None => {}
@@ -30,7 +33,8 @@ pub(super) fn interfaces(text: &str) -> Vec<Interface> {
             Some(_) => {
                 let Some(last) = found.last_mut() else { continue };
                 match key {
-                    "macaddress" => last.mac = last.mac.take().or_else(|| mac(value)),
+                    "match" => criteria = Some(indent),
+                    "macaddress" if criteria.is_some() => last.mac = last.mac.take().or_else(|| mac(value)),
                     "set-name" => value.trim_matches(['"', '\'']).clone_into(&mut last.name),
                     _ => {}
                 }

@@ -45,7 +45,7 @@ fn every_stack_tells_its_physical_interfaces() {
         (ifcfg::interfaces("DEVICE=bond0\nTYPE=Bond\n", "ifcfg-bond0"), vec![]),
         (
             netplan::interfaces(
-                "network:\n  version: 2\n  ethernets:\n    nic0:\n      match:\n        macaddress: \"00:50:56:01:02:03\"\n      set-name: ens192\n      addresses:\n        - 10.0.2.77/24\n    ens224:\n      dhcp4: true\n  bridges:\n    br0:\n      dhcp4: true\n",
+                "network:\n  version: 2\n  ethernets:\n    nic0:\n      match:\n        macaddress: \"00:50:56:01:02:03\"\n      set-name: ens192\n      addresses:\n        - 10.0.2.77/24\n    ens224:\n      macaddress: 00:50:56:01:02:04\n      dhcp4: true\n  bridges:\n    br0:\n      dhcp4: true\n",
             ),
             vec![("ens192", mac), ("ens224", None)],
         ),
