@@ -9,6 +9,7 @@ pub mod compressed;
 pub mod cpio;
 pub mod crypttab;
 pub mod fields;
+pub mod file_contexts;
 pub mod fstab;
 pub mod grub_cfg;
 pub mod grub_legacy;

@@ -148,10 +148,11 @@ fn is_serial(terminal: &str) -> bool {
 
 /// Returns securetty with a terminal, if it lists another serial one. A list that forbids them all stays so.
 fn with_root(text: &str, terminal: &str) -> String {
-    let has = |name: &str| text.lines().any(|line| line.trim() == name);
-    let any = text.lines().any(|line| is_serial(line.trim()));
+    let mut names = text.lines().filter_map(|line| line.split_ascii_whitespace().next());
+    let has_it = names.clone().any(|name| name == terminal);
+    let any = names.any(is_serial);
     let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    if any && !has(terminal) { format!("{text}{newline}{terminal}\n") } else { text.to_owned() }
+    if any && !has_it { format!("{text}{newline}{terminal}\n") } else { text.to_owned() }
 }
 
 #[cfg(test)]
