@@ -7,6 +7,7 @@ use crate::start::failure;
 use crate::tree::{RootTree, by_descriptor, kind_of};
 use guestconv_core::path::GuestPath;
 use guestconv_core::report::Failure;
+use guestconv_core::text::visible;
 use guestconv_core::tree::{FileKind, GuestTree, hash, hex};
 use rustix::fs::{OFlags, fstat, getxattr, listxattr};
 use std::io;
@@ -51,7 +52,8 @@ fn walk(tree: &RootTree, device: &str, lines: &mut Vec<String>) -> io::Result<()
         };
         let attributes = attributes(&by_descriptor(&file))?;
         let (mode, user, group) = (stat.st_mode & 0o7777, stat.st_uid, stat.st_gid);
-        lines.push(format!("{device} {path:?} {kind} {mode:04o} {user} {group} {content:?} {attributes}"));
+        let path = visible(path.as_str());
+        lines.push(format!("{device} {path} {kind} {mode:04o} {user} {group} {content:?} {attributes}"));
     }
     Ok(())
 }

@@ -389,3 +389,6 @@ fn wrong_answer() -> Error {
         "the appliance answered another question than was asked",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -199,6 +199,30 @@ impl Files {
         let directory = directory.map_err(|error| unwritten(path, &error))?;
         directory.ok_or_else(|| changed(&path.parent(), "the directory is gone"))
     }
+
+    /// Appends to a file in its place. It is checked first that there is room.
+    pub(super) fn extend(&self, path: &GuestPath, bytes: &[u8]) -> Result<(), Failure> {
+        let failed = |error: io::Error| unwritten(path, &error);
+        let file = self.tree.file(path, OFlags::WRONLY | OFlags::APPEND).map_err(failed)?;
+        let mut file = file.ok_or_else(|| changed(path, "it is gone"))?;
+        room(path, file.as_fd(), bytes.len())?;
+        file.write_all(bytes).map_err(failed)?;
+        file.sync_all().map_err(failed)
+    }
+}
+
+fn room(path: &GuestPath, file: impl AsFd, needed: usize) -> Result<(), Failure> {
+    let space = rustix::fs::fstatvfs(file).map_err(|error| unwritten(path, &error.into()))?;
+    let free_bytes = space.f_bavail.saturating_mul(space.f_frsize);
+    let needed_bytes = u64::try_from(needed).unwrap_or(u64::MAX);
+    if free_bytes < needed_bytes {
+        let message = format!(
+            "{path} of the guest needs {needed_bytes} bytes more, and its file system has {free_bytes} free; \
+             remove an old kernel in the guest"
+        );
+        return Err(failure("no-space", message));
+    }
+    Ok(())
 }
 
 /// Returns the failure of a file that is not as it was.
@@ -211,7 +235,7 @@ pub(super) fn unreadable(error: ReadError) -> Failure {
     failure("guest-unreadable", error.to_string())
 }
 
-pub(super) fn unwritten(path: &GuestPath, error: &io::Error) -> Failure {
+fn unwritten(path: &GuestPath, error: &io::Error) -> Failure {
     let (code, advice) = match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOSPC | Errno::DQUOT) => ("no-space", "; make room in the guest"),
         Some(Errno::PERM) => ("guest-not-writable", "; is it immutable (chattr +i)?"),

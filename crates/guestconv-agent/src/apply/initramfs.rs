@@ -1,12 +1,11 @@
-//! Appending to an initramfs: the core builds the segment from the guest's modules, and it is put behind the file's end.
+//! Appending to an initramfs: the core builds the segment from the guest's modules, and it is put behind the file's end,
+//! in its place: `/boot` has rarely room for a second one.
 
-use super::files::{Files, changed, unreadable, unwritten};
+use super::files::{Files, changed, unreadable};
 use guestconv_core::change::InitramfsAppend;
 use guestconv_core::linux::initramfs::segment;
 use guestconv_core::report::Failure;
 use guestconv_core::tree::{GuestTree, hash};
-use rustix::fs::OFlags;
-use std::io::{self, Write};
 
 /// The most bytes of a kernel module or of an index of modules.
 const CAP_MODULE_BYTES: u64 = 64 << 20;
@@ -20,8 +19,5 @@ pub(super) fn append(files: &Files, append: &InitramfsAppend) -> Result<(), Fail
     let segment = segment::build(append, &mut |module| {
         Ok(files.tree().read(module, CAP_MODULE_BYTES)?.unwrap_or_default())
     })?;
-    let failed = |error: io::Error| unwritten(path, &error);
-    let file = files.tree().file(path, OFlags::WRONLY | OFlags::APPEND).map_err(failed)?;
-    let mut file = file.ok_or_else(|| changed(path, "it is gone"))?;
-    file.write_all(&segment).and_then(|()| file.sync_all()).map_err(failed)
+    files.extend(path, &segment)
 }
