@@ -12,7 +12,8 @@
 
 use guestconv::core::change::Change;
 use guestconv::core::hardware::{Hardware, HardwareFirmware};
-use guestconv::core::plan::{Nic, Plan, PlanOptions};
+use guestconv::core::path::GuestPath;
+use guestconv::core::plan::{Nic, Plan, PlanOptions, PlanRoot};
 use guestconv::prove::{
     Accelerator, ExpectedNic, Login, Machine, Proof, ProofDisk, ProofFormat, ProveOptions, prove,
 };
@@ -62,21 +63,21 @@ pub const SUBJECTS: &[Subject] = &[
         target: "kvm",
         firmware: HardwareFirmware::Uefi,
         root: "/dev/vda2",
-        nics: &[("ens192", None)],
+        nics: &[("ens192", Some("10.0.2.78"))],
     },
     Subject {
         name: "debian-13-btrfs",
         target: "kvm",
         firmware: HardwareFirmware::Uefi,
         root: "/dev/vda2",
-        nics: &[("ens192", None)],
+        nics: &[("ens192", Some("10.0.2.81"))],
     },
     Subject {
         name: "multi-boot",
         target: "kvm",
         firmware: HardwareFirmware::Bios,
         root: "/dev/vda1",
-        nics: &[("ens192", None)],
+        nics: &[("ens192", Some("10.0.2.79"))],
     },
 ];
 
@@ -206,41 +207,51 @@ pub fn differing(before: &[String], after: &[String]) -> BTreeSet<(String, Strin
     keys.into_iter().filter(|key| before.get(key) != after.get(key)).collect()
 }
 
-/// Returns the device, the path and the rest of a manifest's line: `DEVICE PATH MODE OWNER …`. Paths may hold blanks.
+/// Returns the device, the path and the rest of a manifest's line: `DEVICE PATH KIND MODE OWNER …`. Paths may hold blanks.
 fn parsed(line: &str) -> Option<((String, String), String)> {
     let (device, rest) = line.split_once(' ')?;
     let is_mode = |word: &str| word.len() == 4 && word.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     let mut at = 0;
     for word in rest.split(' ') {
         if at > 0 && is_mode(word) {
-            let (path, what) = (rest.get(..at - 1)?, rest.get(at..)?);
-            return Some(((device.to_owned(), path.to_owned()), what.to_owned()));
+            let (path, kind) = rest.get(..at - 1)?.rsplit_once(' ')?;
+            let what = format!("{kind} {}", rest.get(at..)?);
+            return Some(((device.to_owned(), path.to_owned()), what));
         }
         at += word.len() + 1;
     }
     None
 }
 
-/// Returns the paths of each root that a plan names, with the directories above them, which it may make.
+/// Returns the paths that a plan names, by device and place on it, with the directories above them, which it may make.
+///
+/// # Panics
+/// If the plan names a root that it does not have, or runs a command.
 pub fn planned(plan: &Plan) -> BTreeSet<(String, String)> {
     let mut paths = BTreeSet::new();
     for step in &plan.steps {
-        let device = plan.roots.get(step.root).map(|root| root.device.to_string()).unwrap_or_default();
+        let root = plan.roots.get(step.root).unwrap();
         for change in &step.changes {
-            let mut path = match change {
-                Change::Write { path, .. } | Change::Remove { path, .. } | Change::Link { path, .. } => {
-                    path.clone()
-                }
-                Change::Copy { to, .. } => to.clone(),
-                Change::AppendInitramfs(append) => append.path.clone(),
-                other => panic!("a conversion does not do this by itself: {other:?}"),
-            };
-            while path.as_str() != "/" && paths.insert((device.clone(), path.as_str().to_owned())) {
+            assert!(
+                !matches!(change, Change::Run { .. }),
+                "a conversion does not do this by itself: {change:?}"
+            );
+            let mut path = change.path().unwrap().clone();
+            while path.as_str() != "/" && paths.insert(place(root, &path)) {
                 path = path.parent();
             }
         }
     }
     paths
+}
+
+/// Returns the device that holds a path of a root, and the path on it, subvolume first.
+fn place(root: &PlanRoot, path: &GuestPath) -> (String, String) {
+    let holds = root.mounts.iter().filter(|mount| path.is_below(&mount.mountpoint));
+    let mount = holds.max_by_key(|mount| mount.mountpoint.as_str().len()).unwrap();
+    let inside = path.as_str().strip_prefix(mount.mountpoint.as_str().trim_end_matches('/')).unwrap();
+    let subvolume = mount.subvolume.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
+    (mount.device.to_string(), format!("{subvolume}{inside}"))
 }
 
 /// Returns whether two files hold the same.
