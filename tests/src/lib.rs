@@ -312,16 +312,16 @@ mod tests {
     fn manifests_are_compared_by_root_and_path() {
         let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
         let before = lines(&[
-            "/dev/sda1 / 0755 0:0 directory",
-            "/dev/sda1 /a b 0644 0:0 file 1 aa",
-            "/dev/sda1 /gone 0644 0:0 file 1 aa",
-            "/dev/sda2 /a b 0644 0:0 file 1 aa",
+            "/dev/sda1 / directory 0755 0 0",
+            "/dev/sda1 /a b file 0644 0 0 1 aa",
+            "/dev/sda1 /gone file 0644 0 0 1 aa",
+            "/dev/sda2 /a b file 0644 0 0 1 aa",
         ]);
         let after = lines(&[
-            "/dev/sda1 / 0755 0:0 directory",
-            "/dev/sda1 /a b 0644 0:0 file 1 bb",
-            "/dev/sda1 /new 0644 0:0 file 1 aa",
-            "/dev/sda2 /a b 0644 0:0 file 1 aa",
+            "/dev/sda1 / directory 0755 0 0",
+            "/dev/sda1 /a b file 0644 0 0 1 bb",
+            "/dev/sda1 /new file 0644 0 0 1 aa",
+            "/dev/sda2 /a b file 0644 0 0 1 aa",
         ]);
         let expected = ["/a b", "/gone", "/new"].map(|path| ("/dev/sda1".to_owned(), path.to_owned()));
         assert_eq!(differing(&before, &after), BTreeSet::from(expected));

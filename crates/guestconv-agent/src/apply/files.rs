@@ -4,9 +4,10 @@
 use crate::start::failure;
 use crate::tree::{RootTree, by_descriptor};
 use guestconv_core::change::{Before, FileHash};
+use guestconv_core::linux::selinux::Labeler;
 use guestconv_core::path::GuestPath;
 use guestconv_core::report::Failure;
-use guestconv_core::tree::{GuestTree, ReadError, TEXT_CAP_BYTES, hash};
+use guestconv_core::tree::{FileKind, GuestTree, ReadError, TEXT_CAP_BYTES, hash};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{File, Permissions};
@@ -22,12 +23,15 @@ const COPIED_ATTRIBUTES: [&str; 2] = ["security.selinux", "system.posix_acl_acce
 pub(super) struct Files {
     tree: RootTree,
     place: PathBuf,
+    labeler: Option<Labeler>,
 }
 
 impl Files {
     /// Returns the files of the root that is mounted at `place`.
     pub(super) fn of(place: PathBuf) -> io::Result<Self> {
-        Ok(Self { tree: RootTree::at(&place)?, place })
+        let tree = RootTree::at(&place)?;
+        let labeler = Labeler::of(&tree).map_err(io::Error::other)?;
+        Ok(Self { tree, place, labeler })
     }
 
     /// Returns where the root is mounted.
@@ -92,7 +96,7 @@ impl Files {
         self.directories(&path.parent())?;
         let made = rustix::fs::symlinkat(to, self.directory(path)?, path.file_name());
         made.map_err(|error| unwritten(path, &error.into()))?;
-        self.labelled(path, 0o120_777)
+        self.labelled(path, FileKind::Link)
     }
 
     /// Copies a file to a name where nothing is, with its mode and owner.
@@ -158,7 +162,7 @@ impl Files {
         let made =
             rustix::fs::openat(self.directory(path)?, path.file_name(), flags, Mode::from_raw_mode(mode));
         let file = File::from(made.map_err(failed)?);
-        self.labelled(path, 0o100_000 | mode)?;
+        self.labelled(path, FileKind::File)?;
         Ok(file)
     }
 
@@ -171,12 +175,14 @@ impl Files {
         let parent = self.directory(directory)?;
         rustix::fs::mkdirat(parent, directory.file_name(), Mode::from_raw_mode(0o755))
             .map_err(|error| unwritten(directory, &error.into()))?;
-        self.labelled(directory, 0o040_755)
+        self.labelled(directory, FileKind::Directory)
     }
 
     /// Gives a new file the label that the guest's own policy says.
-    fn labelled(&self, path: &GuestPath, mode: u32) -> Result<(), Failure> {
-        let Some(label) = self.label(path, mode) else { return Ok(()) };
+    fn labelled(&self, path: &GuestPath, kind: FileKind) -> Result<(), Failure> {
+        let Some(labeler) = &self.labeler else { return Ok(()) };
+        let label = labeler.label(path, kind).map_err(|error| unwritten(path, &io::Error::other(error)))?;
+        let Some(label) = label else { return Ok(()) };
         let failed = |error: io::Error| unwritten(path, &error);
         let file = self.tree.resolved(path, OFlags::PATH | OFlags::NOFOLLOW).map_err(failed)?;
         let file = file.ok_or_else(|| changed(path, "it is gone"))?;
@@ -187,10 +193,6 @@ impl Files {
             Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
             Err(error) => Err(failed(error.into())),
         }
-    }
-
-    fn label(&self, _path: &GuestPath, _mode: u32) -> Option<String> {
-        None
     }
 
     /// Opens the directory that holds a path.
