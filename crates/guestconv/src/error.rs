@@ -86,7 +86,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the stable code, kebab-case: `appliance-not-found`. All codes are listed in `docs/findings.md`.
+    /// Returns the stable code, kebab-case: `appliance-not-found`. All codes are listed in `docs/errors.md`.
     pub fn code(&self) -> &str {
         &self.0.code
     }
