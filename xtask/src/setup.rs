@@ -35,6 +35,7 @@ pub(crate) const GUESTS: Group = Group {
     purpose: "to build guests",
     packages: &[
         "mmdebstrap",
+        "kmod",
         "fdisk",
         "gdisk",
         "e2fsprogs",
