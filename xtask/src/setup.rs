@@ -51,7 +51,11 @@ pub(crate) const GUESTS: Group = Group {
 
 /// To boot them.
 pub(crate) const PROVE: Group =
-    Group { purpose: "to boot guests", packages: &["qemu-system-x86", "ovmf", "qemu-utils"] };
+    Group { purpose: "to boot guests", packages: &[EMULATOR, "ovmf", "qemu-utils"] };
+
+const EMULATOR: &str = "qemu-system-x86";
+/// Where Debian has QEMU's qxl since QEMU 9; before, it is part of the emulator's own packages.
+const QXL: &str = "qemu-system-modules-spice";
 
 /// To check documents and the C library in tests.
 pub(crate) const CHECKS: Group =
@@ -77,6 +81,22 @@ pub(crate) fn ensure(groups: &[Group]) -> Result<()> {
     }
     wanted.sort_unstable();
     wanted.dedup();
+    install_wanted(&wanted)?;
+    let is_to_boot = groups.iter().any(|group| group.packages.contains(&EMULATOR));
+    if is_to_boot && !has_qxl()? {
+        eprintln!("missing to boot guests with qxl graphics: {QXL}");
+        install_wanted(&[QXL])?;
+    }
+    Ok(())
+}
+
+/// Does the emulator have the graphics card that oVirt's guests have?
+fn has_qxl() -> Result<bool> {
+    let devices = run::output(Command::new("qemu-system-x86_64").args(["-device", "help"]))?;
+    Ok(devices.contains("\"qxl-vga\""))
+}
+
+fn install_wanted(wanted: &[&str]) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
     }

@@ -96,7 +96,10 @@ impl Process {
         let text = std::fs::read(&self.messages).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().filter(|line| !line.contains("warning:")).collect();
-        lines.join(" / ").trim().to_owned()
+        let said = lines.join(" / ").trim().to_owned();
+        // Distributions put some of QEMU's devices into packages of their own.
+        let is_device_missing = said.contains("is not a valid device model name");
+        if is_device_missing { format!("{said} (Debian has qxl in qemu-system-modules-spice)") } else { said }
     }
 
     fn accept(&mut self, listener: &UnixListener, options: &ProveOptions) -> Result<UnixStream, ProveError> {
