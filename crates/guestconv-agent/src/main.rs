@@ -4,6 +4,7 @@ mod apply;
 mod btrfs;
 mod clock;
 mod device;
+mod heap;
 mod inspect;
 mod layout;
 mod manifest;
@@ -15,6 +16,7 @@ mod tree;
 mod volumes;
 
 fn main() {
+    heap::keep();
     let mut clock = clock::Clock::start();
     let answer = start::answer(&mut clock);
     reply::send(answer, clock);

@@ -169,7 +169,7 @@ pub fn first_existing(tree: &dyn GuestTree, paths: &[&'static str]) -> Result<Op
 /// [`ReadError`] if it cannot be read.
 pub fn hash(tree: &dyn GuestTree, path: &GuestPath) -> Result<Option<FileHash>, ReadError> {
     let Some(mut reader) = tree.open(path)? else { return Ok(None) };
-    let (mut sha, mut size_bytes, mut buffer) = (Sha256::new(), 0, vec![0; 256 << 10]);
+    let (mut sha, mut size_bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 << 10]);
     loop {
         let failed = |error: std::io::Error| ReadError { path: path.clone(), reason: error.to_string() };
         let count = reader.read(&mut buffer).map_err(failed)?;

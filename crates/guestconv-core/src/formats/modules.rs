@@ -2,12 +2,14 @@
 //! `modules.builtin` (modules.dep(5), depmod.d(5)); and what a module is called: its file's name up to the first dot,
 //! with `_` for `-`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the name of a module as the kernel says it: `kernel/drivers/block/virtio-rng.ko.xz` is `virtio_rng`.
-pub fn module_name(path: &str) -> String {
+pub fn module_name(path: &str) -> Cow<'_, str> {
     let file = path.rsplit('/').next().unwrap_or(path);
-    file.split('.').next().unwrap_or(file).replace('-', "_")
+    let name = file.split('.').next().unwrap_or(file);
+    if name.contains('-') { Cow::Owned(name.replace('-', "_")) } else { Cow::Borrowed(name) }
 }
 
 /// Returns whether a file of this name is a kernel module, compressed or not.
@@ -47,9 +49,9 @@ pub fn dependencies(text: &str) -> BTreeMap<String, Dependency> {
     let mut found = BTreeMap::new();
     for (position, line) in (0..).zip(text.lines().filter(|line| line.contains(':'))) {
         let Some((path, needs)) = line.split_once(':') else { continue };
-        let path = path.trim().to_owned();
+        let (path, name) = (path.trim().to_owned(), module_name(path.trim()).into_owned());
         let needs = needs.split_whitespace().map(str::to_owned).collect();
-        found.entry(module_name(&path)).or_insert(Dependency { path, needs, position });
+        found.entry(name).or_insert(Dependency { path, needs, position });
     }
     found
 }
@@ -77,7 +79,7 @@ pub fn soft_dependencies(text: &str) -> BTreeMap<String, SoftDependency> {
     for line in text.lines() {
         let mut words = line.split_whitespace();
         let (Some("softdep"), Some(module)) = (words.next(), words.next()) else { continue };
-        let soft = found.entry(module_name(module)).or_default();
+        let soft = found.entry(module_name(module).into_owned()).or_default();
         let mut after = None;
         for word in words {
             match (word, after) {
@@ -94,7 +96,11 @@ pub fn soft_dependencies(text: &str) -> BTreeMap<String, SoftDependency> {
 
 /// Returns the names of the modules that `modules.builtin` says are built into the kernel.
 pub fn builtin(text: &str) -> BTreeSet<String> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(module_name).collect()
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| module_name(line).into_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -110,7 +116,7 @@ mod tests {
             ("modules.dep", "modules", false),
             ("x.ko.sig", "x", false),
         ] {
-            assert_eq!((module_name(path).as_str(), is_module(path)), (name, module), "{path}");
+            assert_eq!((&*module_name(path), is_module(path)), (name, module), "{path}");
         }
         assert_eq!(normalised_alias("of:N*T*Ca-b[a-c]-d"), "of:N*T*Ca_b[a-c]_d");
     }

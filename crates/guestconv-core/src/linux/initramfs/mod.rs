@@ -9,6 +9,7 @@ mod plan;
 mod scan;
 pub mod segment;
 mod settings;
+mod stream;
 
 pub use crate::formats::compressed::Compression;
 pub use plan::plan;
@@ -21,9 +22,6 @@ use crate::path::GuestPath;
 use crate::text::TextFile;
 use crate::tree::ReadError;
 use serde::{Deserialize, Serialize};
-
-/// The most bytes of an image: Debian's with all modules and firmware have 100 MB.
-const CAP_IMAGE_BYTES: u64 = 512 << 20;
 
 /// What is known of initramfs images and of what makes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,8 +101,8 @@ pub fn facts(probe: &Probe<'_>, kernels: &[Kernel], findings: &mut Vec<Finding>)
     let mut images: Vec<Image> = Vec::new();
     for kernel in kernels {
         let Some(path) = kernel.initramfs.as_ref().filter(|_| kernel.image.is_some()) else { continue };
-        let Some(bytes) = probe.tree.read(path, CAP_IMAGE_BYTES)? else { continue };
-        match scan::scan(path, &kernel.version, &bytes) {
+        let Some(mut file) = probe.tree.open(path)? else { continue };
+        match scan::scan(path, &kernel.version, &mut file) {
             Ok(image) => images.push(image),
             Err(reason) => {
                 let text = format!("the initramfs of the kernel {} cannot be read: {reason}", kernel.version);

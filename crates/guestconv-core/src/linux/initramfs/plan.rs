@@ -9,6 +9,7 @@ use crate::layout::Layout;
 use crate::linux::devices;
 use crate::linux::kernels::{Driver, Kernel};
 use crate::plan::{Context, Draft, PlanError, Rebuild};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Plans what the initramfs images need.
@@ -128,7 +129,7 @@ fn missing<'a>(
     image: Option<&Image>,
     needed: &[&str],
 ) -> Result<Vec<&'a str>, PlanError> {
-    let present: BTreeSet<String> =
+    let present: BTreeSet<Cow<'_, str>> =
         image.into_iter().flat_map(|image| &image.modules).map(|path| module_name(path)).collect();
     let mut missing: Vec<&str> = Vec::new();
     for name in needed {

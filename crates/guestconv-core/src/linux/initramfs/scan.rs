@@ -1,16 +1,15 @@
 //! Reads an image as the kernel unpacks it: all archives, in order, later names over earlier ones, then links resolved.
 
+use super::stream::Hashed;
 use super::{Image, ImageText};
-use crate::change::{FileHash, ModuleLoader};
+use crate::change::ModuleLoader;
 use crate::formats::compressed::{Compression, Decoder, Unpacked, recognised};
 use crate::formats::cpio::{self, Entry, Item, Reader};
 use crate::formats::lz4_legacy::{self, Tail};
 use crate::formats::modules;
 use crate::path::GuestPath;
-use crate::tree::hex;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 /// The most that an image unpacks to, in bytes.
 const CAP_UNPACKED_BYTES: u64 = 2 << 30;
@@ -18,15 +17,18 @@ const CAP_UNPACKED_BYTES: u64 = 2 << 30;
 const CAP_TEXT_BYTES: usize = 64 << 10;
 /// The most names in an image.
 const CAP_NAMES: usize = 200_000;
+/// How many bytes tell what a segment is.
+const MAGIC_BYTES: usize = 6;
 
 /// Reads an image that belongs to the kernel of that version.
-pub(super) fn scan(path: &GuestPath, kernel: &str, bytes: &[u8]) -> Result<Image, String> {
+pub(super) fn scan(path: &GuestPath, kernel: &str, image: &mut dyn Read) -> Result<Image, String> {
     let mut merged = Merged::default();
-    let tail = segments(bytes, &mut merged)?;
+    let mut image = Hashed::new(image);
+    let tail = segments(&mut image, &mut merged)?;
+    let file = image.finish().map_err(text)?;
     let module_dir = merged.module_dir(kernel);
     let below = format!("{module_dir}/");
-    let resolved: Vec<(String, &Name)> =
-        merged.names.iter().map(|(name, kind)| (merged.resolved(name), kind)).collect();
+    let resolved = merged.all_resolved();
     let modules: BTreeSet<String> = resolved
         .iter()
         .filter(|(name, kind)| matches!(kind, Name::File(_)) && modules::is_module(name))
@@ -41,10 +43,7 @@ pub(super) fn scan(path: &GuestPath, kernel: &str, bytes: &[u8]) -> Result<Image
     Ok(Image {
         path: path.clone(),
         kernel: kernel.to_owned(),
-        file: FileHash {
-            size_bytes: u64::try_from(bytes.len()).map_err(|error| error.to_string())?,
-            sha256: hex(&Sha256::digest(bytes)),
-        },
+        file,
         missing_directories: merged.missing(&module_dir),
         texts: texts.collect(),
         modules: modules.into_iter().collect(),
@@ -55,45 +54,55 @@ pub(super) fn scan(path: &GuestPath, kernel: &str, bytes: &[u8]) -> Result<Image
 }
 
 /// Reads every segment; returns the compression of the last.
-fn segments(bytes: &[u8], merged: &mut Merged) -> Result<Compression, String> {
-    let (mut offset, mut tail) = (0, Compression::None);
+fn segments(image: &mut Hashed<'_>, merged: &mut Merged) -> Result<Compression, String> {
+    let mut tail = Compression::None;
     let mut buffers = lz4_legacy::Buffers::default();
+    let mut buffer = vec![0; 128 << 10];
     loop {
-        let rest = bytes.get(offset..).unwrap_or_default();
-        offset += rest.iter().take_while(|byte| **byte == 0).count();
-        let rest = bytes.get(offset..).unwrap_or_default();
-        if rest.is_empty() {
+        let first = after_nul(image).map_err(text)?;
+        if first.is_empty() {
             return Ok(tail);
         }
-        let Some(compression) = recognised(rest) else {
+        let Some(compression) = recognised(first) else {
             // The kernel stops here too, and keeps what it has.
             return if merged.names.is_empty() { Err("it is no archive".to_owned()) } else { Ok(tail) };
         };
-        let mut input = rest;
+        let start = image.offset();
         if compression == Compression::None {
-            let start = u64::try_from(offset).map_err(|error| error.to_string())?;
-            merged.read(&mut input, start)?;
+            merged.read(image, start)?;
         } else {
-            let decoder =
-                Decoder::new(compression, &mut input, &mut buffers).map_err(|error| error.to_string())?;
+            let decoder = Decoder::new(compression, image, &mut buffers).map_err(text)?;
             let mut decoder = decoder.ok_or("it is compressed by lzo, which is not read")?;
-            let mut buffer = vec![0; 128 << 10];
             let mut unpacked = Unpacked::new(&mut decoder, &mut buffer, CAP_UNPACKED_BYTES);
             merged.read(&mut unpacked, 0)?;
-            drain(&mut unpacked).map_err(|error| error.to_string())?;
+            drain(&mut unpacked).map_err(text)?;
             if let Decoder::Lz4(lz4) = &decoder
                 && lz4.tail().is_some_and(|(tail, _)| tail != Tail::End)
             {
                 return Err("there is something behind its lz4 stream".to_owned());
             }
         }
-        let used = rest.len() - input.len();
-        if used == 0 {
+        if image.offset() == start {
             return Err("it does not end".to_owned());
         }
-        offset += used;
         tail = compression;
     }
+}
+
+/// Skips NUL bytes and returns what follows, enough to recognise it.
+fn after_nul<'a>(image: &'a mut Hashed<'_>) -> std::io::Result<&'a [u8]> {
+    loop {
+        let ready = image.fill_buf()?;
+        let count = ready.iter().take_while(|byte| **byte == 0).count();
+        if count == 0 {
+            return image.peek(MAGIC_BYTES);
+        }
+        image.consume(count);
+    }
+}
+
+fn text(error: impl ToString) -> String {
+    error.to_string()
 }
 
 fn drain(input: &mut dyn BufRead) -> std::io::Result<()> {
@@ -125,7 +134,7 @@ impl Merged {
     fn read(&mut self, input: &mut dyn BufRead, offset: u64) -> Result<(), String> {
         let mut reader = Reader::new(input, offset);
         loop {
-            match reader.next_item().map_err(|error| error.to_string())? {
+            match reader.next_item().map_err(text)? {
                 Item::End => return Ok(()),
                 Item::Trailer => {}
                 Item::Entry(entry) => {
@@ -141,7 +150,7 @@ impl Merged {
 
     fn kind(&self, entry: &Entry, reader: &mut Reader<'_>) -> Result<Name, String> {
         let text = |reader: &mut Reader<'_>| {
-            let data = reader.data(CAP_TEXT_BYTES).map_err(|error| error.to_string())?;
+            let data = reader.data(CAP_TEXT_BYTES).map_err(text)?;
             Ok::<String, String>(String::from_utf8_lossy(&data).into_owned())
         };
         Ok(match entry.mode & cpio::TYPE_MASK {
@@ -179,6 +188,21 @@ impl Merged {
             }
         }
         done
+    }
+
+    /// Returns every name with the links of its parents resolved. Neighbours mostly share their parent.
+    fn all_resolved(&self) -> Vec<(String, &Name)> {
+        let (mut parent, mut resolved_parent) = ("", String::new());
+        let resolve = |(name, kind)| {
+            let name: &String = name;
+            let (dir, file) = name.rsplit_once('/').unwrap_or(("", name));
+            if dir != parent {
+                let inside = self.resolved(&format!("{dir}/x"));
+                (parent, resolved_parent) = (dir, inside.trim_end_matches('x').to_owned());
+            }
+            (format!("{resolved_parent}{file}"), kind)
+        };
+        self.names.iter().map(resolve).collect()
     }
 
     /// Returns where the modules of a kernel are or go.

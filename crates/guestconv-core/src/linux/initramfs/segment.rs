@@ -14,6 +14,7 @@ use crate::path::GuestPath;
 use crate::report::Failure;
 use crate::tree::{ReadError, hex};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -35,6 +36,8 @@ pub fn build(
         archive.directory(dir, 0o755).map_err(too_large)?;
     }
     let mut made: Vec<String> = append.directories.clone();
+    let present = append.present.iter().map(|present| format!("{}/{present}", append.module_dir));
+    let present: Vec<String> = present.collect();
     for module in &append.modules {
         let data = read(&module.from).map_err(|error| failure("guest-unreadable", error.to_string()))?;
         let is_same = u64::try_from(data.len()) == Ok(module.file.size_bytes)
@@ -45,8 +48,7 @@ pub fn build(
             return Err(failure("guest-changed", message));
         }
         let path = format!("{}/{}", append.module_dir, module.to);
-        let present = append.present.iter().map(|present| format!("{}/{present}", append.module_dir));
-        parents(&mut archive, &path, append, &present.collect::<Vec<_>>(), &mut made)?;
+        parents(&mut archive, &path, append, &present, &mut made)?;
         archive.file(&path, 0o644, &data).map_err(too_large)?;
     }
     if !append.modules.is_empty() {
@@ -103,7 +105,7 @@ fn index(
     };
     let known = modules::dependencies(&text("modules.dep")?);
     let added = append.modules.iter().map(|module| module.to.as_str());
-    let paths: BTreeMap<String, &str> = append
+    let paths: BTreeMap<Cow<'_, str>, &str> = append
         .present
         .iter()
         .map(String::as_str)
@@ -113,9 +115,9 @@ fn index(
     let mut dep = String::new();
     let mut dep_index = Index::new();
     for (name, path) in &paths {
-        let dependency = known.get(name);
+        let dependency = known.get(&**name);
         let needs = dependency.into_iter().flat_map(|dependency: &Dependency| &dependency.needs);
-        let needs = needs.filter_map(|need| paths.get(&module_name(need)));
+        let needs = needs.filter_map(|need| paths.get(&*module_name(need)));
         let line = needs.fold(format!("{path}:"), |line, need| line + " " + need);
         dep_index.insert(name, priority(&known, name), &line);
         // Writing to a String cannot fail.
@@ -125,7 +127,7 @@ fn index(
     let mut alias = String::new();
     let mut alias_index = Index::new();
     for (pattern, name) in
-        modules::aliases(&aliases).filter(|(_, name)| paths.contains_key(&module_name(name)))
+        modules::aliases(&aliases).filter(|(_, name)| paths.contains_key(&*module_name(name)))
     {
         alias_index.insert(&modules::normalised_alias(pattern), priority(&known, &module_name(name)), name);
         let _written = writeln!(alias, "alias {pattern} {name}");
@@ -133,7 +135,7 @@ fn index(
     let soft: String = text("modules.softdep")?
         .lines()
         .filter(|line| {
-            line.split_whitespace().nth(1).is_some_and(|name| paths.contains_key(&module_name(name)))
+            line.split_whitespace().nth(1).is_some_and(|name| paths.contains_key(&*module_name(name)))
         })
         .fold(String::new(), |soft, line| soft + line + "\n");
     for (name, data) in [

@@ -50,7 +50,7 @@ fn what_is_appended_is_found_again() {
     for (compression, in_front) in kinds.into_iter().flat_map(|kind| [(kind, &b""[..]), (kind, &early[..])]) {
         let original = [in_front, &packed(compression, &archive())].concat();
         let path = guest_path("/boot/initrd.img-6.1");
-        let image = scan::scan(&path, "6.1", &original).unwrap();
+        let image = scan::scan(&path, "6.1", &mut original.as_slice()).unwrap();
         let expected = Image {
             path: path.clone(),
             kernel: "6.1".to_owned(),
@@ -94,7 +94,7 @@ fn what_is_appended_is_found_again() {
         };
         let segment = segment::build(&append, &mut read).unwrap();
         let whole = [original, segment].concat();
-        let again = scan::scan(&path, "6.1", &whole).unwrap();
+        let again = scan::scan(&path, "6.1", &mut whole.as_slice()).unwrap();
         assert_eq!(again.modules, ["kernel/drivers/virtio_blk.ko", "kernel/ext4.ko"], "{compression:?}");
         let mut other = |_: &GuestPath| Ok(b"other".to_vec());
         let refused = segment::build(&append, &mut other).unwrap_err();
@@ -108,7 +108,7 @@ fn what_is_no_image_says_so() {
         (&b"not an archive"[..], "it is no archive"),
         (&[0x89, 0x4c, 0x5a, 0x4f][..], "it is compressed by lzo, which is not read"),
     ] {
-        let scanned = scan::scan(&guest_path("/boot/x"), "6.1", bytes).map_err(|error| error.clone());
+        let scanned = scan::scan(&guest_path("/boot/x"), "6.1", &mut &*bytes).map_err(|error| error.clone());
         assert_eq!(scanned, Err(expected.to_owned()), "{bytes:?}");
     }
 }
