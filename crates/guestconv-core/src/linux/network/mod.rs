@@ -144,6 +144,12 @@ pub fn facts(
     for name in probe.tree.list(&folder)?.iter().filter(|name| names::is_ours(name)) {
         links.extend(probe.tree.text(&folder.join(name))?);
     }
+    // A card that was named for an earlier conversion is known from then on.
+    for link in links.iter().filter_map(|file| names::of_link(&file.text)) {
+        if let Some(known) = interfaces.iter_mut().find(|known| known.name == link.name) {
+            known.mac = known.mac.take().or(link.mac);
+        }
+    }
     let knows_ether = systemd_version(probe)?.is_some_and(|version| version >= 245);
     Ok(Facts { interfaces, naming: naming(probe, bootloader)?, knows_ether, rules, links, configs })
 }

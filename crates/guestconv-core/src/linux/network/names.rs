@@ -21,6 +21,12 @@ pub(super) fn is_ours(name: &str) -> bool {
     name.starts_with("10-guestconv-") && name.ends_with(".link")
 }
 
+/// Returns the interface that a file of ours names by a MAC address; `None` if it names it by its driver.
+pub(super) fn of_link(text: &str) -> Option<Interface> {
+    let mac = mac(keyfile::value(text, "Match", "MACAddress")?)?;
+    Some(Interface { name: keyfile::value(text, "Link", "Name")?.to_owned(), mac: Some(mac) })
+}
+
 /// Returns the interfaces that udev's rules name.
 pub(super) fn of_rules(text: &str) -> Vec<Interface> {
     let rules = text.lines().filter(|line| !line.trim_start().starts_with('#'));

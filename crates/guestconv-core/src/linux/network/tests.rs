@@ -175,5 +175,6 @@ fn each_interface_keeps_its_name_and_what_is_converted_plans_to_nothing() {
         let result = converted(&tree, &macs);
         assert_eq!(result, expected, "{case}");
         assert_eq!(converted(&result, &macs), result, "{case}, again");
+        assert_eq!(converted(&result, &[]), result, "{case}, again and without naming the cards");
     }
 }
