@@ -29,7 +29,8 @@ fn line(name: &str) {
     let mut guest = copy.open(Options { observer: Arc::new(observer), ..Options::default() });
     let before = guest.manifest().unwrap();
     let options = copy.plan_options();
-    let choices = guest.describe(target, &options.nics).unwrap().choices();
+    let described = guest.describe(target, &options.nics).unwrap();
+    let (choices, document) = (described.choices(), described.to_xml());
     let plan = guest.plan(target, &choices, &options).unwrap();
     assert!(!plan.steps.is_empty(), "{name} is not for {target} yet, so there is something to do");
     assert!(copy.is_pristine(), "{name}: inspect and plan wrote to the disk");
@@ -48,6 +49,8 @@ fn line(name: &str) {
     let mut again = copy.open(Options::default());
     assert_eq!(again.plan(target, &choices, &options).unwrap().steps, [], "{name}: a second plan");
     assert_eq!(again.verify(target, &choices, &options).unwrap().missing, [], "{name}: verify");
+    let chosen = again.choices(target, &options.nics, &document).unwrap();
+    assert_eq!(chosen, choices, "{name}: the document of the conversion is good after it");
     drop(again);
 
     assert_eq!(plan.hardware.firmware, copy.subject.firmware, "{name}");

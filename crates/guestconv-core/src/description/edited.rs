@@ -2,6 +2,9 @@
 //! offer), and whole devices may be deleted. White space between elements and comments are free. All else must be as
 //! inspection said it; nothing is silently ignored.
 //!
+//! A document stays good when the guest has been converted by it: verify and prove take the same one. So what converting
+//! changes is not compared: what the findings say, and a MAC address that the guest now tells and did not then.
+//!
 //! The document is compared with the [`Element`] that inspection would write, so each rule of the shape is said once.
 //! It is hostile input: its size and its nodes are capped, and a DTD (entities) is refused.
 
@@ -21,30 +24,45 @@ const NODE_CAP: u32 = 200_000;
 /// # Errors
 /// [`Refusal`] if it is not XML, or differs from `described` in more than drivers and deleted devices.
 pub fn choices(document: &str, described: &Description) -> Result<Choices, Refusal> {
-    let text = document.strip_prefix('\u{feff}').unwrap_or(document);
-    if text.len() > SIZE_CAP_BYTES {
-        let message =
-            format!("the document is larger than {SIZE_CAP_BYTES} bytes; pass the one that inspect wrote");
-        return Err(whole("description-too-large", message));
-    }
-    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODE_CAP, ..ParsingOptions::default() };
-    let parsed = Document::parse_with_options(text, options).map_err(|error| unreadable(&error))?;
+    let parsed = parsed(document)?;
     let reader = Reader { document: &parsed };
     reader.document(&xml::document(described), described)
 }
 
+/// Fails if a text is no description, whatever guest it is held against.
+///
+/// # Errors
+/// [`Refusal`] if it is too large, or not XML, or another document.
+pub fn require_description(document: &str) -> Result<(), Refusal> {
+    let parsed = parsed(document)?;
+    Reader { document: &parsed }.root().map(|_| ())
+}
+
+fn parsed(document: &str) -> Result<Document<'_>, Refusal> {
+    let text = document.strip_prefix('\u{feff}').unwrap_or(document);
+    if text.len() > SIZE_CAP_BYTES {
+        let message =
+            format!("the description is larger than {SIZE_CAP_BYTES} bytes; pass the one that inspect wrote");
+        return Err(whole("description-too-large", message));
+    }
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: NODE_CAP, ..ParsingOptions::default() };
+    Document::parse_with_options(text, options).map_err(|error| unreadable(&error))
+}
+
 fn unreadable(error: &roxmltree::Error) -> Refusal {
     match error {
-        roxmltree::Error::DtdDetected => {
-            whole("description-dtd", "a document type declaration is not accepted; remove it".into())
-        }
+        roxmltree::Error::DtdDetected => whole(
+            "description-dtd",
+            "the description has a document type declaration, which is not accepted; remove it".into(),
+        ),
         roxmltree::Error::NodesLimitReached => whole(
             "description-too-large",
-            format!("the document has more than {NODE_CAP} parts; pass the one that inspect wrote"),
+            format!("the description has more than {NODE_CAP} parts; pass the one that inspect wrote"),
         ),
         error => {
             let (line, column) = (error.pos().row, error.pos().col);
-            let message = format!("the document is not XML: {error}");
+            let message =
+                format!("the description is not XML: {error}; correct it, or let inspect write it anew");
             Refusal { line, column, ..whole("description-not-xml", message) }
         }
     }
@@ -80,13 +98,19 @@ struct Reader<'a, 'input> {
     document: &'a Document<'input>,
 }
 
-impl Reader<'_, '_> {
-    fn document(&self, expected: &Element, described: &Description) -> Result<Choices, Refusal> {
+impl<'a, 'input> Reader<'a, 'input> {
+    /// Returns the document's element.
+    fn root(&self) -> Result<Node<'a, 'input>, Refusal> {
         let root = self.document.root_element();
-        if name_of(root) != expected.name {
+        if name_of(root) != "guestconv" {
             let message = "the document's element must be guestconv; pass the document that inspect wrote";
             return Err(self.refusal(root, "description-unknown-element", message.into()));
         }
+        Ok(root)
+    }
+
+    fn document(&self, expected: &Element, described: &Description) -> Result<Choices, Refusal> {
+        let root = self.root()?;
         self.words(root)?;
         self.attribute(root, expected, "version", "description-version")?;
         self.attribute(root, expected, "target", "description-target")?;
@@ -102,12 +126,13 @@ impl Reader<'_, '_> {
             let Some(node) = found.filter(|node| name_of(*node) == part.name) else {
                 let surplus = found.filter(|node| name_of(*node) == "info");
                 let (node, code) = surplus.map_or((root, code), |node| (node, "description-info-changed"));
-                let message =
-                    format!("{} is missing or not in its place; leave it as inspect wrote it", part.name);
+                let message = format!("{} is missing or not in its place; {}", part.name, advice(code));
                 return Err(self.refusal(node, code, message));
             };
-            if part.name != "devices" {
-                self.same(node, part, code)?;
+            match part.name.as_str() {
+                "devices" => {}
+                "findings" => self.all_words(node)?,
+                _ => self.same(node, part, code)?,
             }
         }
         if let Some(node) = children.next() {
@@ -171,7 +196,7 @@ impl Reader<'_, '_> {
     /// Returns the driver that is selected for a device, if all else of it is unchanged.
     fn device(&self, node: Node<'_, '_>, expected: &Element) -> Result<String, Refusal> {
         self.words(node)?;
-        self.attribute(node, expected, "mac", "description-mac-changed")?;
+        self.mac(node, expected)?;
         self.attribute(node, expected, "updatable", "description-device-changed")?;
         let offers = |elements: &[Element]| -> Vec<String> {
             elements.iter().map(|element| element.text.clone()).collect()
@@ -210,10 +235,7 @@ impl Reader<'_, '_> {
         }
         let text = text_of(node);
         if expected.children.is_empty() && text != expected.text {
-            let message = format!(
-                "it says {text:?} where inspect wrote {:?}; it is for information, leave it",
-                expected.text
-            );
+            let message = format!("it says {text:?} where {:?} is expected; {}", expected.text, advice(code));
             return Err(self.refusal(node, code, message));
         }
         let mut parts = expected.children.iter();
@@ -222,18 +244,30 @@ impl Reader<'_, '_> {
                 Some(part) if part.name == name_of(child) => self.same(child, part, code)?,
                 _ => {
                     let message =
-                        "it was not here when inspect wrote the document; it is for information, leave it";
-                    return Err(self.refusal(child, code, message.into()));
+                        format!("inspect writes no {} in this place; {}", name_of(child), advice(code));
+                    return Err(self.refusal(child, code, message));
                 }
             }
         }
         match parts.next() {
             Some(part) => {
-                let message = format!("{} was removed; it is for information, leave it", part.name);
+                let message = format!("{} is missing; {}", part.name, advice(code));
                 Err(self.refusal(node, code, message))
             }
             None => Ok(()),
         }
+    }
+
+    /// Checks that a card's MAC address, if the document says one, is what the guest or the caller says.
+    fn mac(&self, node: Node<'_, '_>, expected: &Element) -> Result<(), Refusal> {
+        let Some(mac) = node.attribute("mac").filter(|mac| Some(*mac) != expected.value("mac")) else {
+            return Ok(());
+        };
+        let known = expected.value("mac").unwrap_or("not known");
+        let message = format!(
+            "the MAC address says {mac:?}, and that of the card is {known}; leave it, and name the cards as for inspect"
+        );
+        Err(self.refusal(node, "description-mac-changed", message))
     }
 
     /// Checks that an attribute is what inspection wrote.
@@ -250,11 +284,18 @@ impl Reader<'_, '_> {
         }
         let quoted = |value: Option<&str>| value.map_or("nothing".to_owned(), |value| format!("{value:?}"));
         let message = format!(
-            "the attribute {name} says {} where {} is expected; leave it as inspect wrote it",
+            "the attribute {name} says {} where {} is expected; {}",
             quoted(is),
-            quoted(was)
+            quoted(was),
+            advice(code)
         );
         Err(self.refusal(node, code, message))
+    }
+
+    /// Checks an element and all in it by [`Self::words`].
+    fn all_words(&self, node: Node<'_, '_>) -> Result<(), Refusal> {
+        self.words(node)?;
+        elements(node).try_for_each(|child| self.all_words(child))
     }
 
     /// Checks that an element has only attributes, elements and texts that the document knows.
@@ -288,6 +329,18 @@ impl Reader<'_, '_> {
     fn refusal(&self, node: Node<'_, '_>, code: &str, message: String) -> Refusal {
         let at = self.document.text_pos_at(node.range().start);
         Refusal { code: code.to_owned(), element: path_of(node), line: at.row, column: at.col, message }
+    }
+}
+
+/// Returns what to do about a refusal of that code.
+fn advice(code: &str) -> &'static str {
+    match code {
+        "description-target" => "inspect for that target",
+        "description-version" => "inspect with this program",
+        "description-info-changed" => {
+            "leave it as inspect wrote it, and check that the description is of this guest"
+        }
+        _ => "leave it as inspect wrote it",
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A document that is not obeyed. Nothing has been done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("{element}, line {line}, column {column}: {message}")]
+#[error("{}{message}", self.place())]
 pub struct Refusal {
     /// Stable, kebab-case; all codes are listed in `docs/errors.md`.
     pub code: String,
@@ -17,4 +17,14 @@ pub struct Refusal {
     pub column: u32,
     /// What is wrong with it and what to do.
     pub message: String,
+}
+
+impl Refusal {
+    /// Returns the place as it begins a message; nothing if it is the whole document.
+    fn place(&self) -> String {
+        match self.element.as_str() {
+            "/" => String::new(),
+            element => format!("{element}, line {}, column {}: ", self.line, self.column),
+        }
+    }
 }

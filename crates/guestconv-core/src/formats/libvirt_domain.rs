@@ -19,7 +19,7 @@ pub fn nics(text: &str) -> Result<Vec<Nic>, PlanError> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODE_CAP, ..ParsingOptions::default() };
     let not_xml = |what: String| PlanError::new("domain-not-xml", format!("the libvirt XML {what}"));
     let document = Document::parse_with_options(text, options)
-        .map_err(|error| not_xml(format!("cannot be read: {error}")))?;
+        .map_err(|error| not_xml(format!("cannot be read: {error}; take what virsh dumpxml writes")))?;
     // `virsh dumpxml` writes a domain; a snapshot or a saved state holds one.
     let domain = document.descendants().find(|node| node.has_tag_name("domain"));
     let domain = domain.ok_or_else(|| not_xml("holds no domain; take what virsh dumpxml writes".into()))?;

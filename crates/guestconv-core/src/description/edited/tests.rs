@@ -61,8 +61,11 @@ fn everything_else_is_refused_with_its_code_and_place() {
         ("<boot ", "<info/><boot ", "description-info-changed", "/guestconv/info[2]"),
         ("firmware='bios'", "firmware='uefi'", "description-boot-changed", "/guestconv/boot"),
         ("grub-legacy", "grub2", "description-boot-changed", "/guestconv/boot/loader"),
-        ("warning", "info", "description-findings-changed", "/guestconv/findings/finding"),
-        ("look&#10;here", "all is well", "description-findings-changed", "/guestconv/findings/finding"),
+        ("<findings>", "<boot/><findings>", "description-findings-changed", "/guestconv"),
+        ("<finding ", "<note/><finding ", "description-unknown-element", "/guestconv/findings/note"),
+        ("<finding ", "<finding id='1' ", "description-unknown-attribute", "/guestconv/findings/finding"),
+        ("look&#10;here", "<b>here</b>", "description-unknown-element", "/guestconv/findings/finding/b"),
+        ("<findings>", "<findings>none", "description-unexpected-text", "/guestconv/findings"),
         ("</findings>", "</findings><findings/>", "description-duplicate", "/guestconv/findings[2]"),
         ("52:54:00:00:00:01", "52:54:00:00:00:02", "description-mac-changed", device),
         ("'eth1' driver", "'eth1' mac='x' driver", "description-mac-changed", &device.replace('0', "1")),
@@ -121,6 +124,21 @@ fn everything_else_is_refused_with_its_code_and_place() {
     }
 }
 
+/// Converting changes what is found, and tells the guest its MAC addresses; the document that it was converted by is as
+/// good for verify.
+#[test]
+fn a_document_stays_good_when_the_guest_was_converted_by_it() {
+    use crate::finding::Finding;
+    let mut after = seed();
+    after.findings = vec![Finding::info("other-code", "done"), Finding::info("more", "done")];
+    after.devices.iter_mut().filter(|device| device.id == "eth1").for_each(|device| {
+        device.mac = Some("52:54:00:00:00:02".into());
+    });
+    assert_eq!(choices(&seed().to_xml(), &after), Ok(seed().choices()));
+    after.findings.clear();
+    assert_eq!(choices(&seed().to_xml(), &after), Ok(seed().choices()));
+}
+
 #[test]
 fn a_refusal_tells_line_and_column() {
     let text = seed().to_xml().replace("'eth1' driver='virtio-net-pci'", "'eth1' driver='vmxnet3'");
@@ -148,5 +166,7 @@ fn hostile_documents_are_refused() {
     ] {
         let refusal = choices(&text, &seed()).unwrap_err();
         assert_eq!(refusal.code, code, "{:.80}", text);
+        assert_eq!(require_description(&text), Err(refusal), "no guest is needed for that: {text:.80}");
     }
+    assert_eq!(require_description(&seed().to_xml()), Ok(()));
 }
