@@ -49,7 +49,7 @@ fn find_in(places: &[PathBuf]) -> Result<Appliance> {
             ErrorKind::Appliance,
             "appliance-version",
             format!(
-                "the appliance in {} is of version {version:?}, this library of {VERSION}",
+                "the appliance in {} is of version {version:?}, this library of {VERSION}; install both from one release",
                 dir.display()
             ),
         ));
@@ -61,7 +61,10 @@ fn find_in(places: &[PathBuf]) -> Result<Appliance> {
 }
 
 fn damaged(dir: &Path, file: &str, error: io::Error) -> Error {
-    let message = format!("the appliance in {} is incomplete: cannot read {file}: {error}", dir.display());
+    let message = format!(
+        "the appliance in {} is incomplete: cannot read {file}: {error}; install it again",
+        dir.display()
+    );
     Error::new(ErrorKind::Appliance, "appliance-incomplete", message).caused_by(error)
 }
 

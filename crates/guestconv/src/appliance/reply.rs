@@ -77,7 +77,10 @@ impl Incoming {
         let reply: Reply =
             serde_json::from_slice(json).map_err(|error| nonsense("it cannot be read").caused_by(error))?;
         if reply.version != VERSION {
-            let message = format!("the agent is of version {:?}, this library of {VERSION}", reply.version);
+            let message = format!(
+                "the agent is of version {:?}, this library of {VERSION}; install both from one release",
+                reply.version
+            );
             return Err(Error::new(ErrorKind::Appliance, "appliance-version", message));
         }
         Ok(reply)

@@ -70,11 +70,13 @@ pub(crate) fn format(spec: &DiskSpec) -> Result<ImageFormat> {
         return Err(Error::new(ErrorKind::Disk, "disk-is-directory", message));
     }
     if !kind.is_file() && !kind.is_block_device() {
-        let message = format!("{path} is neither a file nor a block device");
+        let message = format!(
+            "{path} is neither a file nor a block device; give the image of a disk, or a block device"
+        );
         return Err(Error::new(ErrorKind::Disk, "disk-not-a-disk", message));
     }
     if kind.is_file() && metadata.len() == 0 {
-        let message = format!("{path} is empty; it holds no disk");
+        let message = format!("{path} is empty and holds no disk; check that it was copied to its end");
         return Err(Error::new(ErrorKind::Disk, "disk-empty", message));
     }
     let file = fs::File::open(&spec.path).map_err(|error| opening(&spec.path, error))?;
@@ -91,7 +93,10 @@ pub(crate) fn format(spec: &DiskSpec) -> Result<ImageFormat> {
         (Format::Qcow2, other) => Err(Error::new(
             ErrorKind::Disk,
             "disk-format-mismatch",
-            format!("{path} is no qcow2 image; it looks like {}", other.unwrap_or("raw")),
+            format!(
+                "{path} is no qcow2 image, as was said; it looks like {}: say the format that it has",
+                other.unwrap_or("raw")
+            ),
         )),
     }
 }
@@ -127,7 +132,9 @@ pub(crate) fn open(spec: &DiskSpec, format: ImageFormat, access: Access) -> Resu
         ImageFormat::Qcow2 => FormatAccess::new(open_qcow2(spec, file, write)?),
     };
     if image.size() < 512 {
-        let message = format!("{} holds no disk: it is smaller than one sector", spec.path.display());
+        let path = spec.path.display();
+        let message =
+            format!("{path} is smaller than a sector and holds no disk; check that it was copied to its end");
         return Err(Error::new(ErrorKind::Disk, "disk-empty", message));
     }
     Ok(Arc::new(image))
@@ -138,7 +145,12 @@ fn open_qcow2(spec: &DiskSpec, file: File, write: bool) -> Result<Qcow2<File>> {
     let mut qcow2 = Qcow2::<File>::open_image(file, write).map_err(|error| damaged(&spec.path, error))?;
     if spec.allow_backing {
         let gate = PermissiveImplicitOpenGate::default();
-        qcow2.open_implicit_dependencies_gated(gate).map_err(|error| opening(&spec.path, error))?;
+        qcow2.open_implicit_dependencies_gated(gate).map_err(|error| {
+            let message = format!(
+                "cannot open what {path} is based on: {error}; put its backing file where the image says"
+            );
+            Error::new(ErrorKind::Disk, "backing-file-not-opened", message).caused_by(error)
+        })?;
         return Ok(qcow2);
     }
     if let Some(backing) = qcow2.implicit_backing_file() {
@@ -161,16 +173,23 @@ fn open_qcow2(spec: &DiskSpec, file: File, write: bool) -> Result<Qcow2<File>> {
     Ok(qcow2)
 }
 
-fn opening(path: &Path, error: io::Error) -> Error {
+/// Returns why a disk cannot be opened.
+pub(super) fn opening(path: &Path, error: io::Error) -> Error {
     let path = path.display();
     let (kind, code, message) = match error.kind() {
-        IoKind::NotFound => (ErrorKind::Disk, "disk-not-found", format!("there is no disk {path}")),
-        IoKind::PermissionDenied => {
-            (ErrorKind::Disk, "disk-permission", format!("no permission to open {path}"))
+        IoKind::NotFound => {
+            (ErrorKind::Disk, "disk-not-found", format!("there is no disk {path}; check its path"))
         }
-        IoKind::ReadOnlyFilesystem => {
-            (ErrorKind::Disk, "disk-read-only", format!("{path} is on a read-only file system"))
-        }
+        IoKind::PermissionDenied => (
+            ErrorKind::Disk,
+            "disk-permission",
+            format!("no permission to open {path}; let this user read and write it"),
+        ),
+        IoKind::ReadOnlyFilesystem => (
+            ErrorKind::Disk,
+            "disk-read-only",
+            format!("{path} is on a read-only file system; copy it to where it can be written"),
+        ),
         _ => (ErrorKind::Disk, "disk-open-failed", format!("cannot open {path}: {error}")),
     };
     Error::new(kind, code, message).caused_by(error)
@@ -179,10 +198,15 @@ fn opening(path: &Path, error: io::Error) -> Error {
 /// imago says of a qcow2 header that it has a feature that it does not know, or that it is broken.
 fn damaged(path: &Path, error: io::Error) -> Error {
     let text = error.to_string();
-    let (kind, code, what) = if error.kind() == IoKind::Unsupported || text.contains("feature") {
-        (ErrorKind::Disk, "qcow2-feature-unsupported", "uses a qcow2 feature that cannot be read yet")
+    let path = path.display();
+    let (kind, code, message) = if error.kind() == IoKind::Unsupported || text.contains("feature") {
+        let message = format!(
+            "{path} uses a qcow2 feature that cannot be read yet: {text}; convert it with qemu-img first"
+        );
+        (ErrorKind::Disk, "qcow2-feature-unsupported", message)
     } else {
-        (ErrorKind::Disk, "qcow2-damaged", "is a damaged qcow2 image")
+        let message = format!("{path} is a damaged qcow2 image: {text}; check it with qemu-img");
+        (ErrorKind::Disk, "qcow2-damaged", message)
     };
-    Error::new(kind, code, format!("{} {what}: {text}", path.display())).caused_by(error)
+    Error::new(kind, code, message).caused_by(error)
 }

@@ -12,10 +12,11 @@ pub(crate) use image::{Access, Image};
 pub(crate) use server::{Durability, Server};
 pub use spec::{DiskSpec, Format};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Traffic;
 use lock::Lock;
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,8 +34,27 @@ pub(crate) struct Disk {
     pub(crate) base: Image,
     /// What the appliance read and wrote.
     pub(crate) counters: Arc<Counters>,
+    identity: Identity,
     spec: DiskSpec,
     lock: Lock,
+}
+
+/// What a file or block device is the same by, whatever its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identity {
+    /// The device and the inode of a file.
+    File(u64, u64),
+    /// The number of a block device.
+    BlockDevice(u64),
+}
+
+impl Identity {
+    fn of(metadata: &fs::Metadata) -> Self {
+        match metadata.file_type().is_block_device() {
+            true => Self::BlockDevice(metadata.rdev()),
+            false => Self::File(metadata.dev(), metadata.ino()),
+        }
+    }
 }
 
 /// Counts what goes to and from a disk.
@@ -61,18 +81,34 @@ impl Counters {
 /// Opens the disks for reading, in order, and locks them against writers.
 pub(crate) fn open(specs: &[DiskSpec]) -> Result<Vec<Disk>> {
     let names = spec::names(specs)?;
-    specs.iter().zip(names).map(|(spec, name)| Disk::open(spec, name)).collect()
+    let disks =
+        specs.iter().zip(names).map(|(spec, name)| Disk::open(spec, name)).collect::<Result<Vec<_>>>()?;
+    require_distinct(&disks)?;
+    Ok(disks)
+}
+
+/// Fails if two disks are one: two overlays above it would be folded into it one after the other.
+fn require_distinct(disks: &[Disk]) -> Result<()> {
+    for (index, disk) in disks.iter().enumerate() {
+        if disks.iter().take(index).any(|earlier| earlier.identity == disk.identity) {
+            let path = disk.given_path().display();
+            let message = format!("{path} is given twice; give each disk of the guest once");
+            return Err(Error::new(ErrorKind::InvalidArgument, "disk-twice", message));
+        }
+    }
+    Ok(())
 }
 
 impl Disk {
     fn open(spec: &DiskSpec, name: String) -> Result<Self> {
         let format = image::format(spec)?;
-        let failed =
-            |error| crate::Error::io("disk-open-failed", format_args!("open {}", spec.path.display()), error);
+        let failed = |error| image::opening(&spec.path, error);
         let path = fs::canonicalize(&spec.path).map_err(failed)?;
-        let lock = Lock::for_reading(fs::File::open(&path).map_err(failed)?, &spec.path)?;
+        let file = fs::File::open(&path).map_err(failed)?;
+        let identity = Identity::of(&file.metadata().map_err(failed)?);
+        let lock = Lock::for_reading(file, &spec.path)?;
         let base = image::open(spec, format, Access::Read)?;
-        Ok(Self { name, path, format, base, counters: Arc::default(), spec: spec.clone(), lock })
+        Ok(Self { name, path, format, base, counters: Arc::default(), identity, spec: spec.clone(), lock })
     }
 
     /// Locks the disk for a conversion: nobody else may read or write.
