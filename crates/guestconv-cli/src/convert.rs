@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 /// Converts the guest and writes what was done.
 pub(crate) fn run(arguments: &arguments::Convert, output: &mut Output) -> Done {
     let begun = Instant::now();
+    let wish = Wish::read(&arguments.wish)?;
     let mut job = Job::open(&arguments.guest)?;
-    let wish = Wish::read(&arguments.wish, &mut job.guest)?;
-    let plan = job.guest.plan(&arguments.wish.target, &wish.choices, &wish.options)?;
-    let options = ConvertOptions { choices: wish.choices, plan: wish.options };
+    let choices = wish.choices(&mut job.guest)?;
+    let plan = job.guest.plan(&wish.target, &choices, &wish.options)?;
+    let options = ConvertOptions { choices, plan: wish.options };
     let outcome = job.guest.convert(&plan, &options)?;
     job.shown.close();
     match arguments.json {

@@ -1,6 +1,7 @@
 //! How a command ends: exit statuses, and errors as people and programs read them.
 
 use anstream::ColorChoice;
+use guestconv::core::text::visible;
 use guestconv::{Error, ErrorKind};
 use serde_json::json;
 use std::error::Error as _;
@@ -75,13 +76,15 @@ fn as_json(error: &Error) -> serde_json::Value {
 
 fn as_text(error: &Error) -> String {
     let (red, dim) = (crate::output::BAD, crate::output::DIM);
-    let mut text = format!("{red}guestconv:{red:#} {error} {dim}[{}]{dim:#}\n", error.code());
+    // What a guest says may be in a message: it must not rule the terminal.
+    let said_plainly = visible(&error.to_string());
+    let mut text = format!("{red}guestconv:{red:#} {said_plainly} {dim}[{}]{dim:#}\n", visible(error.code()));
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let message = error.to_string();
         if !said.contains(&message) {
-            text.push_str(&format!("  {dim}because:{dim:#} {message}\n"));
+            text.push_str(&format!("  {dim}because:{dim:#} {}\n", visible(&message)));
         }
         said.push_str(&message);
         cause = error.source();
@@ -109,6 +112,13 @@ mod tests {
         ] {
             assert_eq!(status(&Error::new(kind, "code", "message")), expected, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn what_a_guest_says_does_not_rule_the_terminal() {
+        let error = Error::new(ErrorKind::Guest, "code", "the guest says \u{1b}]0;x\u{7}\rdone");
+        let text = as_text(&error);
+        assert!(text.contains("the guest says \\u{1b}]0;x\\u{7}\\rdone"), "{text:?}");
     }
 
     #[test]

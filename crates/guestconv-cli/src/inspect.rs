@@ -12,6 +12,7 @@ use guestconv::core::text::visible;
 /// Looks at the guest and writes what it is.
 pub(crate) fn run(arguments: &arguments::Inspect, output: &mut Output) -> Done {
     let nics = nics(&arguments.nics)?;
+    arguments.target.as_deref().map(guestconv::target).transpose()?;
     let mut job = Job::open(&arguments.guest)?;
     let facts = job.guest.inspect()?.clone();
     let described = arguments.target.as_ref().map(|target| job.guest.describe(target, &nics)).transpose()?;

@@ -3,7 +3,7 @@
 use crate::arguments;
 use crate::failure::Failure;
 use crate::progress::Shown;
-use guestconv::core::description::Choices;
+use guestconv::core::description::{Choices, edited};
 use guestconv::core::formats::libvirt_domain;
 use guestconv::core::plan::{Nic, PlanOptions, Rebuild};
 use guestconv::{Cancel, DiskSpec, Error, ErrorKind, Format, Guest, Options};
@@ -53,28 +53,38 @@ impl Job {
     }
 }
 
-/// What is wanted of a guest.
+/// What is wanted of a guest, as far as it can be said without looking at one.
 pub(crate) struct Wish {
-    /// The drivers that the caller's document selects; empty if there is none.
-    pub(crate) choices: Choices,
+    /// The hypervisor that the guest shall boot on.
+    pub(crate) target: String,
     /// What else was said.
     pub(crate) options: PlanOptions,
+    /// The caller's description, edited or not.
+    document: Option<String>,
 }
 
 impl Wish {
-    /// Reads what the arguments want.
-    pub(crate) fn read(arguments: &arguments::Wish, guest: &mut Guest) -> Result<Self, Failure> {
+    /// Reads what the arguments want. What is wrong with that is told before a disk is opened.
+    pub(crate) fn read(arguments: &arguments::Wish) -> Result<Self, Failure> {
+        guestconv::target(&arguments.target)?;
         let nics = nics(&arguments.nics)?;
-        let choices = match &arguments.description {
-            Some(path) => guest.choices(&arguments.target, &nics, &text(path, "description")?)?,
-            None => Choices::default(),
-        };
+        let document = arguments.description.as_ref().map(|path| text(path, "description")).transpose()?;
+        if let Some(document) = &document {
+            edited::require_description(document).map_err(Error::from)?;
+        }
         let rebuild = match arguments.rebuild {
             arguments::Rebuild::Append => Rebuild::Append,
             arguments::Rebuild::Guest => Rebuild::Guest,
         };
-        let options = PlanOptions { nics, rebuild };
-        Ok(Self { choices, options })
+        Ok(Self { target: arguments.target.clone(), options: PlanOptions { nics, rebuild }, document })
+    }
+
+    /// Returns the drivers that the caller's description selects; none if there is no description.
+    pub(crate) fn choices(&self, guest: &mut Guest) -> Result<Choices, Failure> {
+        match &self.document {
+            Some(document) => Ok(guest.choices(&self.target, &self.options.nics, document)?),
+            None => Ok(Choices::default()),
+        }
     }
 }
 

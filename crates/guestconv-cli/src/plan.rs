@@ -8,9 +8,10 @@ use crate::{findings, timings};
 
 /// Plans and writes the plan.
 pub(crate) fn run(arguments: &arguments::Plan, output: &mut Output) -> Done {
+    let wish = Wish::read(&arguments.wish)?;
     let mut job = Job::open(&arguments.guest)?;
-    let wish = Wish::read(&arguments.wish, &mut job.guest)?;
-    let plan = job.guest.plan(&arguments.wish.target, &wish.choices, &wish.options)?;
+    let choices = wish.choices(&mut job.guest)?;
+    let plan = job.guest.plan(&wish.target, &choices, &wish.options)?;
     job.shown.close();
     match arguments.json {
         true => output.json(&plan)?,

@@ -14,12 +14,13 @@ use std::time::Duration;
 pub(crate) fn run(arguments: &arguments::Prove, output: &mut Output) -> Done {
     let how = options(arguments)?;
     let machine = arguments.machine.as_deref().map(Machine::preset).transpose().map_err(Error::from)?;
+    let wish = Wish::read(&arguments.wish)?;
     let mut job = Job::open(&arguments.guest)?;
     let proof = match machine {
         Some(machine) => job.guest.prove_on(machine, &how)?,
         None => {
-            let wish = Wish::read(&arguments.wish, &mut job.guest)?;
-            job.guest.prove(&arguments.wish.target, &wish.choices, &wish.options, &how)?
+            let choices = wish.choices(&mut job.guest)?;
+            job.guest.prove(&wish.target, &choices, &wish.options, &how)?
         }
     };
     job.shown.close();

@@ -11,9 +11,10 @@ use guestconv::core::text::visible;
 
 /// Looks at the guest again and writes what is missing.
 pub(crate) fn run(arguments: &arguments::Verify, output: &mut Output) -> Done {
+    let wish = Wish::read(&arguments.wish)?;
     let mut job = Job::open(&arguments.guest)?;
-    let wish = Wish::read(&arguments.wish, &mut job.guest)?;
-    let report = job.guest.verify(&arguments.wish.target, &wish.choices, &wish.options)?;
+    let choices = wish.choices(&mut job.guest)?;
+    let report = job.guest.verify(&wish.target, &choices, &wish.options)?;
     job.shown.close();
     match arguments.json {
         true => output.json(&report)?,

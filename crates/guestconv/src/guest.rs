@@ -137,7 +137,7 @@ impl Guest {
     /// # Errors
     /// As [`Guest::inspect`]; `target-unknown`; `disks-blank` or `no-system` if there is nothing to describe.
     pub fn describe(&mut self, target: &str, nics: &[Nic]) -> Result<Description> {
-        let target = target_of(target)?;
+        let target = self::target(target)?;
         let facts = self.inspect()?;
         require_system(facts)?;
         Ok(describe(facts, target, nics))
@@ -150,6 +150,7 @@ impl Guest {
     /// As [`Guest::describe`]; [`ErrorKind::InvalidArgument`] with the refusal's code if the document is not what
     /// describing said, but for drivers on offer and deleted devices.
     pub fn choices(&mut self, target: &str, nics: &[Nic], document: &str) -> Result<Choices> {
+        edited::require_description(document)?;
         let refusal = match edited::choices(document, &self.describe(target, nics)?) {
             Ok(choices) => return Ok(choices),
             Err(refusal) => refusal,
@@ -166,7 +167,7 @@ impl Guest {
     /// As [`Guest::describe`]; [`ErrorKind::Guest`] if the guest cannot boot there whatever is done,
     /// [`ErrorKind::InvalidArgument`] if a choice is not on offer.
     pub fn plan(&mut self, target: &str, choices: &Choices, options: &PlanOptions) -> Result<Plan> {
-        let target = target_of(target)?;
+        let target = self::target(target)?;
         Ok(plan::plan(self.inspect()?, target, choices, options)?)
     }
 
@@ -178,7 +179,7 @@ impl Guest {
     /// [`ErrorKind::Changed`] with the agent's code if a change found the guest other than it expects;
     /// [`ErrorKind::Verify`] if the second look finds something missing.
     pub fn convert(&mut self, plan: &Plan, options: &ConvertOptions) -> Result<Outcome> {
-        let target = target_of(&plan.target)?;
+        let target = target(&plan.target)?;
         if plan.steps.is_empty() {
             return Ok(Outcome::of(Vec::new()));
         }
@@ -210,7 +211,7 @@ impl Guest {
     /// # Errors
     /// As [`Guest::plan`].
     pub fn verify(&mut self, target: &str, choices: &Choices, options: &PlanOptions) -> Result<Report> {
-        let target = target_of(target)?;
+        let target = self::target(target)?;
         let facts = self.look(Stage::Verify, None)?;
         let report = Report::of(&facts, target, choices, options)?;
         self.facts = Some(facts);
@@ -333,6 +334,18 @@ impl Guest {
     }
 }
 
+/// Returns the target of that id.
+///
+/// # Errors
+/// `target-unknown`, and which are known.
+pub fn target(id: &str) -> Result<&'static Target> {
+    knowledge::target(id).ok_or_else(|| {
+        let known: Vec<&str> = knowledge::targets().iter().map(|target| target.id.as_str()).collect();
+        let message = format!("there is no target {id:?}; choose one of: {}", known.join(", "));
+        Error::new(ErrorKind::InvalidArgument, "target-unknown", message)
+    })
+}
+
 impl fmt::Debug for Guest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let paths: Vec<&Path> = self.disks.iter().map(Disk::given_path).collect();
@@ -346,14 +359,6 @@ fn proof_disk(disk: &Disk) -> ProofDisk {
         ImageFormat::Qcow2 => ProofFormat::Qcow2,
     };
     ProofDisk { path: disk.path.clone(), format }
-}
-
-fn target_of(id: &str) -> Result<&'static Target> {
-    knowledge::target(id).ok_or_else(|| {
-        let known: Vec<&str> = knowledge::targets().iter().map(|target| target.id.as_str()).collect();
-        let message = format!("there is no target {id:?}; known are {}", known.join(", "));
-        Error::new(ErrorKind::InvalidArgument, "target-unknown", message)
-    })
 }
 
 /// Fails if a partition ends beyond its disk: a copy that was cut off must not be converted.

@@ -17,7 +17,7 @@ mod testing;
 pub use appliance::APPLIANCE_VARIABLE;
 pub use disks::{DiskSpec, Format, ImageFormat};
 pub use error::{Error, ErrorKind, Result};
-pub use guest::{ConvertOptions, Guest, OpenedDisk, Options};
+pub use guest::{ConvertOptions, Guest, OpenedDisk, Options, target};
 /// The documents, and what is decided.
 pub use guestconv_core as core;
 pub use observe::{Cancel, Event, Observer, Silent, Stage, Timing, Timings, Traffic};
