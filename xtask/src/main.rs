@@ -10,6 +10,7 @@
 )]
 
 mod appliance;
+mod bench;
 mod boot;
 mod cache;
 mod debian;
@@ -39,6 +40,11 @@ struct Task {
 const TASKS: &[Task] = &[
     Task { name: "setup", help: "install the Debian packages that tasks need, as root", call: setup::task },
     Task { name: "appliance", help: "build kernel and agent, print their directory", call: appliance::task },
+    Task {
+        name: "bench",
+        help: "measure guestconv beside virt-inspector and virt-v2v-in-place on the guests",
+        call: bench::task,
+    },
     Task {
         name: "boot",
         help: "boot a guest or an image on hardware of your choice and print what it showed",

@@ -61,7 +61,21 @@ const QXL: &str = "qemu-system-modules-spice";
 pub(crate) const CHECKS: Group =
     Group { purpose: "to check documents and the C library", packages: &["libxml2-utils", "valgrind"] };
 
-/// The task: installs what any task needs.
+/// The programs that guestconv is compared with. `libguestfs` boots a kernel from `/boot` and reads XFS by a package of its
+/// own. Only the benchmark needs them.
+pub(crate) const PEERS: Group = Group {
+    purpose: "to compare with",
+    packages: &[
+        "virt-v2v",
+        "libguestfs-tools",
+        "guestfs-tools",
+        "libguestfs-xfs",
+        "nbdkit",
+        "linux-image-amd64",
+    ],
+};
+
+/// The task: installs what any task but the benchmark needs.
 pub(crate) fn task(_: &[String]) -> Result<()> {
     ensure(&[BUILD, GUESTS, PROVE, CHECKS])
 }

@@ -29,14 +29,14 @@ pub(crate) fn facts(disks: &[String], clock: &mut Clock) -> Result<Facts, Failur
     let mut roots = Vec::new();
     for mounts in candidates {
         let name = mounts.first().map(|top| top.device.0.clone()).unwrap_or_default();
-        match root(&scan, &mut mounted, mounts, &mut findings) {
+        match root(&scan, &mut mounted, mounts, &mut findings, clock) {
             Ok(root) => roots.extend(root),
             Err(reason) => {
                 let text = format!("the system cannot be read: {reason}; it is left out");
                 findings.push(Finding::error("root-not-readable", text).about(name.clone()));
             }
         }
-        clock.ended(format!("root {name}"));
+        clock.ended(format!("settings {name}"));
     }
     findings.splice(0..0, scan.findings);
     Ok(inspect::facts(scan.layout, roots, findings))
@@ -129,11 +129,15 @@ fn root(
     mounted: &mut Mounted,
     mounts: Vec<Mount>,
     findings: &mut Vec<Finding>,
+    clock: &mut Clock,
 ) -> Result<Option<Root>, String> {
     let kept = mounted.count();
+    let name = mounts.first().map(|top| top.device.0.clone()).unwrap_or_default();
     let result = (|| {
         let (tree, there) = assembled(scan, mounted, mounts, findings).map_err(|error| error.to_string())?;
-        inspect::root(&tree as &dyn GuestTree, &scan.layout, there, findings)
+        clock.ended(format!("mount {name}"));
+        let mut ended = |part| clock.ended(format!("{part} {name}"));
+        inspect::root(&tree as &dyn GuestTree, &scan.layout, there, findings, &mut ended)
             .map_err(|error| error.to_string())
     })();
     // A read-only file system that stays mounted holds nothing up: the overlay is thrown away.

@@ -104,7 +104,7 @@ pub(crate) struct Guest {
     /// How progress is shown, on the standard error.
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Running")]
     pub(crate) progress: Progress,
-    /// Show where the time went, on the standard error.
+    /// Show where the time went, on the standard error; beside --json as one JSON object.
     #[arg(long, help_heading = "Running")]
     pub(crate) timings: bool,
     /// Show what the appliance says, on the standard error.

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &arguments::Convert, output: &mut Output) -> Done {
         true => output.json(&outcome)?,
         false => output.text(&page(&plan, &outcome, begun.elapsed()))?,
     }
-    timings::show(&arguments.guest, &job.guest);
+    timings::show(&arguments.guest, &job.guest, arguments.json);
     Ok(DONE)
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &arguments::Inspect, output: &mut Output) -> Done {
         None if arguments.json => output.json(&facts)?,
         described => output.text(&page(&facts, described.as_ref()))?,
     }
-    timings::show(&arguments.guest, &job.guest);
+    timings::show(&arguments.guest, &job.guest, arguments.json);
     Ok(DONE)
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &arguments::Plan, output: &mut Output) -> Done {
         true => output.json(&plan)?,
         false => output.text(&(coloured(&plan.to_string()) + &findings::lines(&plan.findings)))?,
     }
-    timings::show(&arguments.guest, &job.guest);
+    timings::show(&arguments.guest, &job.guest, arguments.json);
     Ok(DONE)
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &arguments::Prove, output: &mut Output) -> Done {
         true => output.json(&proof)?,
         false => output.text(&page(&proof))?,
     }
-    timings::show(&arguments.guest, &job.guest);
+    timings::show(&arguments.guest, &job.guest, arguments.json);
     Ok(if proof.passed { DONE } else { NOT_PROVED })
 }
 

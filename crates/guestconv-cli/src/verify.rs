@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &arguments::Verify, output: &mut Output) -> Done {
         true => output.json(&report)?,
         false => output.text(&page(&report))?,
     }
-    timings::show(&arguments.guest, &job.guest);
+    timings::show(&arguments.guest, &job.guest, arguments.json);
     Ok(if report.is_converted() { DONE } else { MISSING })
 }
 

@@ -24,7 +24,8 @@ pub fn mounts(
     mounts::mounts(tree, layout, device, subvolume, findings)
 }
 
-/// Reads one root, all mounted; `None` if it is no system.
+/// Reads one root, all mounted; `None` if it is no system. `ended` is told when a part of it that takes long has ended, for
+/// who knows the time: `kernels`, `initramfs`.
 ///
 /// # Errors
 /// [`ReadError`] if a file that is there cannot be read.
@@ -33,10 +34,11 @@ pub fn root(
     layout: &Layout,
     mounts: Vec<Mount>,
     findings: &mut Vec<Finding>,
+    ended: &mut dyn FnMut(&'static str),
 ) -> Result<Option<Root>, ReadError> {
     let probe = Probe { tree, layout, mounts: &mounts };
     let Some(distribution) = linux::distribution::facts(&probe)? else { return Ok(None) };
-    let system = System::Linux(Box::new(linux::facts(&probe, findings)?));
+    let system = System::Linux(Box::new(linux::facts(&probe, findings, ended)?));
     let Some(top) = mounts.first().cloned() else { return Ok(None) };
     Ok(Some(Root {
         device: top.device,

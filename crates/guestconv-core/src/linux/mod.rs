@@ -58,15 +58,23 @@ pub struct Probe<'a> {
     pub mounts: &'a [Mount],
 }
 
-/// Reads all that is known of a Linux root. The order: boot loaders first, since their menus name kernels.
+/// Reads all that is known of a Linux root. The order: boot loaders first, since their menus name kernels. Says when the
+/// parts end that take long: `kernels`, `initramfs`.
 ///
 /// # Errors
 /// [`ReadError`] if a file that is there cannot be read.
-pub fn facts(probe: &Probe<'_>, findings: &mut Vec<Finding>) -> Result<Facts, ReadError> {
+pub fn facts(
+    probe: &Probe<'_>,
+    findings: &mut Vec<Finding>,
+    ended: &mut dyn FnMut(&'static str),
+) -> Result<Facts, ReadError> {
     let bootloader = bootloader::facts(probe, findings)?;
     let kernels = kernels::facts(probe, &bootloader, findings)?;
+    ended("kernels");
+    let initramfs = initramfs::facts(probe, &kernels, findings)?;
+    ended("initramfs");
     Ok(Facts {
-        initramfs: initramfs::facts(probe, &kernels, findings)?,
+        initramfs,
         esp: esp::facts(probe, findings)?,
         storage: storage::facts(probe, findings)?,
         network: network::facts(probe, &bootloader, findings)?,

@@ -31,6 +31,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Returns whether guests run on KVM here: a tiny one was seen to. False without QEMU.
+pub fn kvm_runs() -> bool {
+    program::qemu().is_ok_and(|qemu| program::accelerator(&qemu, Accelerator::Probe) == "kvm")
+}
+
 /// A disk of the guest. It is only read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProofDisk {
