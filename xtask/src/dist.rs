@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The number in the soname: it changes when a program that was linked before would no longer run.
-const ABI: &str = "0";
+/// The library's soname, which its build script gives it.
+const SONAME: &str = "libguestconv.so.0";
 
 /// The release that is shipped, in the checkout's own directory whatever the environment says.
 const RELEASE: [&str; 4] = ["--locked", "--release", "--target-dir", "target"];
@@ -43,14 +43,15 @@ pub(crate) fn task(_: &[String]) -> Result<()> {
 /// Returns `target/dist`, made anew.
 pub(crate) fn tree() -> Result<PathBuf> {
     let appliance = appliance::directory()?;
-    let (program, shared_object) = (program()?, shared_object()?);
+    build()?;
     let tree = checkout().join("target/dist");
     let new = checkout().join("target/dist.new");
     removed(&new)?;
 
-    installed(&program, &new.join("bin/guestconv"))?;
+    let release = checkout().join("target/release");
+    installed(&release.join("guestconv"), &new.join("bin/guestconv"))?;
     run::run(Command::new("strip").arg("--strip-debug").arg(new.join("bin/guestconv")))?;
-    library(&shared_object, &new.join("lib"))?;
+    library(&release.join("libguestconv_capi.so"), &new.join("lib"))?;
     for file in files_of(&appliance)? {
         installed(&file, &new.join("libexec/guestconv").join(name_of(&file)?))?;
     }
@@ -63,27 +64,18 @@ pub(crate) fn tree() -> Result<PathBuf> {
     Ok(tree)
 }
 
-/// Builds the program and returns its file.
+/// Builds program and library at once: most of both is the same.
+pub(crate) fn build() -> Result<()> {
+    eprintln!("building program and library");
+    let packages = ["--package", "guestconv-cli", "--package", "guestconv-capi"];
+    run::run(cargo().arg("build").args(RELEASE).args(packages))
+}
+
+/// Builds the program alone and returns its file.
 pub(crate) fn program() -> Result<PathBuf> {
     eprintln!("building the program");
     run::run(cargo().arg("build").args(RELEASE).args(["--package", "guestconv-cli"]))?;
     Ok(checkout().join("target/release/guestconv"))
-}
-
-/// Builds the library and returns its file.
-fn shared_object() -> Result<PathBuf> {
-    eprintln!("building the library");
-    let soname = format!("link-arg=-Wl,-soname,libguestconv.so.{ABI}");
-    let mut library = cargo();
-    library.arg("rustc").args(RELEASE).args([
-        "--package",
-        "guestconv-capi",
-        "--lib",
-        "--crate-type",
-        "cdylib",
-    ]);
-    run::run(library.args(["--", "-C", &soname]))?;
-    Ok(checkout().join("target/release/libguestconv_capi.so"))
 }
 
 fn cargo() -> Command {
@@ -94,10 +86,9 @@ fn cargo() -> Command {
 
 fn library(from: &Path, lib: &Path) -> Result<()> {
     let file = format!("libguestconv.so.{VERSION}");
-    let soname = format!("libguestconv.so.{ABI}");
     installed(from, &lib.join(&file))?;
     run::run(Command::new("strip").arg("--strip-debug").arg(lib.join(&file)))?;
-    for (link, to) in [(soname.as_str(), file.as_str()), ("libguestconv.so", soname.as_str())] {
+    for (link, to) in [(SONAME, file.as_str()), ("libguestconv.so", SONAME)] {
         symlink(to, lib.join(link)).with_context(|| format!("cannot make the link {link}"))?;
     }
     let directory = lib.join("pkgconfig");

@@ -58,8 +58,10 @@ const EMULATOR: &str = "qemu-system-x86";
 const QXL: &str = "qemu-system-modules-spice";
 
 /// To check documents and the C library in tests.
-pub(crate) const CHECKS: Group =
-    Group { purpose: "to check documents and the C library", packages: &["libxml2-utils", "valgrind"] };
+pub(crate) const CHECKS: Group = Group {
+    purpose: "to check documents and the C library",
+    packages: &["g++", "libxml2-utils", "valgrind"],
+};
 
 /// The programs that guestconv is compared with. `libguestfs` boots a kernel from `/boot` and reads XFS by a package of its
 /// own. Only the benchmark needs them.
