@@ -42,9 +42,19 @@ pub(crate) struct Confinement<'a> {
     pub(crate) time_cap: Duration,
 }
 
+/// Whether Landlock confines a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Landlock {
+    /// It does.
+    Confines,
+    /// The host's kernel has none.
+    Missing,
+}
+
 /// Lets `command` start only so confined. The descriptors of `confinement` must stay open until it is started.
-pub(crate) fn confine(command: &mut Command, confinement: &Confinement<'_>) -> io::Result<()> {
+pub(crate) fn confine(command: &mut Command, confinement: &Confinement<'_>) -> io::Result<Landlock> {
     let ruleset = ruleset(confinement).map_err(io::Error::other)?;
+    let landlock = if ruleset.is_some() { Landlock::Confines } else { Landlock::Missing };
     let child = Child {
         ruleset,
         parent: rustix::process::getpid(),
@@ -60,7 +70,7 @@ pub(crate) fn confine(command: &mut Command, confinement: &Confinement<'_>) -> i
     // SAFETY: between fork and exec only system calls are made (Child::become_confined): nothing is allocated, no lock
     // is taken, nothing of the parent's memory is written.
     unsafe { command.pre_exec(move || child.become_confined()) };
-    Ok(())
+    Ok(landlock)
 }
 
 /// Returns the Landlock ruleset; `None` if the host's kernel has no Landlock.
@@ -100,8 +110,11 @@ impl Child {
             let _ = sched_setaffinity(None, processor);
         }
         for (resource, cap) in self.limits {
-            let most = getrlimit(resource).maximum.map_or(cap, |maximum| maximum.min(cap));
-            setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+            let maximum = getrlimit(resource).maximum;
+            let most = Some(maximum.map_or(cap, |maximum| maximum.min(cap)));
+            // valgrind keeps the hard limit of descriptors for itself and refuses to change it (EPERM).
+            setrlimit(resource, Rlimit { current: most, maximum: most })
+                .or_else(|_| setrlimit(resource, Rlimit { current: most, maximum }))?;
         }
         self.close_descriptors()?;
         set_no_new_privs(true)?;

@@ -16,7 +16,9 @@ pub use find::APPLIANCE_VARIABLE;
 use crate::disks::{Disk, Durability, Image, Server};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Cancel, Stage, Timings};
+use confine::Landlock;
 use find::Appliance;
+use guestconv_core::finding::Finding;
 use guestconv_core::protocol::{Answer, REQUEST_FILE, Reply, Request, Task, VERSION};
 use private::PrivateDir;
 use process::{MEMORY_MIB, Process, Start};
@@ -94,13 +96,24 @@ impl Runner {
         let was_served = servers.iter().any(Server::was_connected);
         // A disk that cannot be read is the reason for whatever the agent says about it.
         servers.into_iter().try_for_each(Server::finish)?;
+        let landlock = ended.landlock;
         let reply = ended.reply(was_served)?;
         note_times(&reply, job.stage, begun.elapsed(), timings);
         match reply.answer {
             Answer::Failure(failure) => Err(Error::new(ErrorKind::Guest, failure.code, failure.message)),
+            Answer::Facts(mut facts) => {
+                facts.findings.extend((landlock == Landlock::Missing).then(host_without_landlock));
+                Ok(Answer::Facts(facts))
+            }
             answer => Ok(answer),
         }
     }
+}
+
+fn host_without_landlock() -> Finding {
+    let text = "the host's kernel has no Landlock, so a guest that took over the appliance could use this user's files; \
+                open guests that you do not trust on Linux 5.13 or later";
+    Finding::warning("host-without-landlock", text)
 }
 
 /// Adds the agent's parts; what is left of the run's time is the start and end of the process.

@@ -1,6 +1,6 @@
 //! The appliance's process: started confined, watched until it replied and went, killed if it does not, always reaped.
 
-use super::confine::{Confinement, confine};
+use super::confine::{Confinement, Landlock, confine};
 use super::find::Appliance;
 use super::reply::Incoming;
 use super::{cpu, private::PrivateDir};
@@ -46,6 +46,7 @@ pub(super) struct Process {
     said: Vec<u8>,
     started: Instant,
     time_limit: Duration,
+    landlock: Landlock,
 }
 
 /// How a run ended.
@@ -56,6 +57,8 @@ pub(super) struct Ended {
     pub(super) status: ExitStatus,
     /// The last lines of the kernel.
     pub(super) said: String,
+    /// Whether Landlock confined it.
+    pub(super) landlock: Landlock,
 }
 
 impl Process {
@@ -90,7 +93,7 @@ impl Process {
             file_cap_bytes: (MEMORY_MIB + 16) << 20,
             time_cap: start.time_limit,
         };
-        confine(&mut command, &confinement).map_err(failed)?;
+        let landlock = confine(&mut command, &confinement).map_err(failed)?;
         let started = Instant::now();
         let child = command.spawn().map_err(failed)?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -103,6 +106,7 @@ impl Process {
             said: Vec::new(),
             started,
             time_limit: start.time_limit,
+            landlock,
         };
         process.reply.set_nonblocking(true).map_err(failed)?;
         Ok(process)
@@ -129,7 +133,7 @@ impl Process {
                 if is_open {
                     self.receive(&mut incoming)?;
                 }
-                return Ok(Ended { incoming, status, said: self.last_lines() });
+                return Ok(Ended { incoming, status, said: self.last_lines(), landlock: self.landlock });
             }
             cancel.check()?;
             let is_late = self.started.elapsed() > self.time_limit;
