@@ -1,8 +1,8 @@
 //! What the whole-system tests share: copies of real guests, comparisons of disks and files, and boots, one at a time.
 //!
-//! Guests are found in the directory that `GUESTCONV_GUESTS` names, the appliance by `GUESTCONV_APPLIANCE`; `cargo xtask
-//! test` makes both and names them. Where one is missing a test skips and says so, unless `GUESTCONV_REQUIRE_GUESTS` is
-//! set: then it fails.
+//! Guests are found in the directory that `GUESTCONV_GUESTS` names, the appliance by `GUESTCONV_APPLIANCE`, what a user
+//! installs by `GUESTCONV_DIST`; `cargo xtask test` makes all and names them. Where one is missing a test skips and says
+//! so, unless `GUESTCONV_REQUIRE_GUESTS` is set: then it fails.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,6 +26,7 @@ use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A guest that the house builds, and what must be true of it before and after.
@@ -91,6 +92,35 @@ pub struct Copy {
     pub original: PathBuf,
     /// The directory of the copy, with nothing else in it.
     pub directory: TempDir,
+}
+
+/// Returns a copy of the tree that a user installs, so in a place that it was not made for; `None`, with a word on
+/// stderr, if there is none, or one of the programs is missing that a test needs, and none is required.
+///
+/// # Panics
+/// If it is missing and required, or cannot be copied.
+pub fn installed(programs: &[&str]) -> Option<TempDir> {
+    let tree = env::var_os("GUESTCONV_DIST").map(PathBuf::from);
+    let is_missing = |program: &&&str| {
+        let mut version = Command::new(program);
+        version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
+    };
+    let missing = match (&tree, programs.iter().find(is_missing)) {
+        (None, _) => Some("GUESTCONV_DIST"),
+        (_, program) => program.copied(),
+    };
+    if let Some(missing) = missing {
+        assert!(
+            env::var_os("GUESTCONV_REQUIRE_GUESTS").is_none(),
+            "{missing} is missing; run: cargo xtask test"
+        );
+        eprintln!("skipped: {missing} is missing; cargo xtask test makes or installs it");
+        return None;
+    }
+    let copy = tempfile::Builder::new().prefix("guestconv-tree-").tempdir_in("/var/tmp").unwrap();
+    let copied = Command::new("cp").arg("-a").arg(tree?.join(".")).arg(copy.path()).status().unwrap();
+    assert!(copied.success(), "the tree is copied");
+    Some(copy)
 }
 
 /// Returns a copy of the guest of that name; `None`, with a word on stderr, if there is none and none is required.

@@ -2,7 +2,7 @@
 //!
 //! The runner is cargo-nextest where it is installed, else `cargo test`. Its closing lines are the last that is printed.
 
-use crate::{appliance, cache, checkout, guest, run, setup};
+use crate::{appliance, cache, checkout, dist, guest, run, setup};
 use anyhow::{Context, Result, anyhow};
 use std::env;
 use std::process::Command;
@@ -13,19 +13,24 @@ use std::time::Instant;
 pub(crate) fn task(arguments: &[String]) -> Result<()> {
     let started = Instant::now();
     setup::task(&[])?;
-    // A kernel keeps all processors busy for minutes; guests wait for packages and write. Both at once take less time.
+    // A kernel keeps all processors busy for minutes; guests wait for packages and write, and the end of a release build
+    // is one thread. All at once take less time.
     let appliance = thread::scope(|scope| {
         let guests = scope.spawn(make_guests);
+        let built = scope.spawn(dist::build);
         let appliance = appliance::directory();
         guests.join().map_err(|_| anyhow!("making guests panicked"))??;
+        built.join().map_err(|_| anyhow!("building panicked"))??;
         appliance
     })?;
-    eprintln!("appliance and guests are there after {} s; now the tests", started.elapsed().as_secs());
+    let tree = dist::tree()?;
+    eprintln!("appliance, guests and tree are there after {} s; now the tests", started.elapsed().as_secs());
 
     let guests = cache::root()?.join("guests");
     let cargo = || {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(checkout()).env("GUESTCONV_APPLIANCE", &appliance).env("GUESTCONV_GUESTS", &guests);
+        cargo.env("GUESTCONV_DIST", &tree);
         // What is missing now is a failure, not a skip.
         cargo.env("GUESTCONV_REQUIRE_GUESTS", "1");
         cargo
