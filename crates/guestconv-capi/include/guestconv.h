@@ -1,12 +1,28 @@
 /* libguestconv: make a guest boot on another hypervisor.
  *
- * A handle is used by one thread at a time. Calls return 0 or a string, and -1 or NULL if they fail: then
- * guestconv_last_error and guestconv_last_error_code tell why, until the next call on the handle. Text is UTF-8.
- * Strings that the library returns are freed with guestconv_free, except those of guestconv_last_error,
- * guestconv_last_error_code and guestconv_version. The codes are listed in docs/errors.md.
+ * ERRORS. Calls return 0 or a string, and -1 or NULL if they fail: then guestconv_last_error and
+ * guestconv_last_error_code tell why, until the next call on the handle. The codes are stable; docs/errors.md lists them.
+ * A NULL handle, a NULL argument that must be there and calls in the wrong order are errors.
+ *
+ * STRINGS are UTF-8 and end in NUL; paths are what the system says they are. What a call takes is copied. Strings that the
+ * library returns belong to the caller, who frees them with guestconv_free, except those of guestconv_last_error,
+ * guestconv_last_error_code and guestconv_version.
+ *
+ * ORDER. First drives, cards and options; then guestconv_inspect, for a target; then the calls that take xml: the
+ * document that guestconv_inspect returned, edited or not. NULL accepts all defaults.
+ *
+ * THREADS. A handle is used by one thread at a time; different handles by different threads at the same time. Only
+ * guestconv_cancel may be called while another call runs on the handle. Callbacks run in the thread of the call that
+ * tells something; they must not call the library with the same handle, but for guestconv_cancel and guestconv_close,
+ * which closes it when the call that runs has ended.
+ *
+ * The library does not print, does not change the locale, the working directory or signal handlers, and does not exit. It
+ * starts processes of its own and waits for them by their number.
  */
 #ifndef GUESTCONV_H
 #define GUESTCONV_H
+
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,35 +31,74 @@ extern "C" {
 /* A guest. */
 typedef struct guestconv_h guestconv_h;
 
+/* Is told how far a stage is: "recover", "inspect", "apply", "verify", "commit" or "prove"; stage lives during the call.
+ * done is 0 when the stage begins and total when it has ended well. total is 0 as long as it is not known; its unit is
+ * the stage's own. opaque is what was given with the callback. */
+typedef void (*guestconv_progress_callback) (void *opaque, const char *stage, uint64_t done, uint64_t total);
+
+/* Is given a line for the log, without a line feed; it lives during the call. */
+typedef void (*guestconv_log_callback) (void *opaque, const char *line);
+
 /* Returns a new handle. */
 guestconv_h *guestconv_create (void);
 
 /* Gives up a handle; NULL is allowed. */
 void guestconv_close (guestconv_h *h);
 
-/* Adds a disk of the guest. name is its short name in the documents, NULL: sda, sdb … by order. The format is told by
- * the first bytes, and a backing file is never followed. */
+/* Adds a disk of the guest, in the guest's order. name is its short name in the documents, NULL: sda, sdb ... by order.
+ * The format is told by the first bytes: say it by guestconv_add_drive_format if you do not trust the guest. */
 int guestconv_add_drive (guestconv_h *h, const char *path, const char *name);
 
-/* Adds a disk whose format is "raw", "qcow2" or "auto". */
+/* Adds a disk whose format is "raw", "qcow2" or "auto"; NULL is "auto". */
 int guestconv_add_drive_format (guestconv_h *h, const char *path, const char *name, const char *format);
 
 /* Adds a network card that the target will give, in the source's order. name is the interface that it becomes in the
  * guest, NULL: by order. */
 int guestconv_add_nic (guestconv_h *h, const char *name, const char *mac);
 
-/* Returns the description of the guest for a target, as XML: its systems, and its devices with the drivers on offer. */
+/* Allows images to name other files, which are then opened (0: no, as at first): only for images that you trust. */
+int guestconv_set_allow_backing (guestconv_h *h, int allowed);
+
+/* Says where the appliance is. NULL, as at first: where the environment variable GUESTCONV_APPLIANCE says, or
+ * ../libexec/guestconv seen from the program or this library. */
+int guestconv_set_appliance (guestconv_h *h, const char *directory);
+
+/* Says where overlays are while a conversion runs. NULL, as at first: beside each disk. */
+int guestconv_set_overlay_dir (guestconv_h *h, const char *directory);
+
+/* Says how long one run of the appliance may take. 0, as at first: 300 seconds. */
+int guestconv_set_time_limit (guestconv_h *h, unsigned int seconds);
+
+/* Says who is told of progress, at any time; NULL: nobody. */
+int guestconv_set_progress_callback (guestconv_h *h, guestconv_progress_callback callback, void *opaque);
+
+/* Says who is given the lines of the log, at any time; NULL: nobody. */
+int guestconv_set_log_callback (guestconv_h *h, guestconv_log_callback callback, void *opaque);
+
+/* Returns the description of the guest for a target, as XML: its systems, and its devices with the drivers on offer. The
+ * first call looks at the disks, later ones, also for other targets, remember. The calls below are for the target of the
+ * last that did not fail. */
 char *guestconv_inspect (guestconv_h *h, const char *target);
 
-/* Returns what guestconv_convert would do with a document, as JSON. NULL accepts all defaults. */
+/* Returns what guestconv_convert would do, as JSON: "steps" is empty if nothing. */
 char *guestconv_plan (guestconv_h *h, const char *xml);
 
-/* Converts the guest in place for the target that was inspected for. xml is what guestconv_inspect returned, edited or
- * not; NULL accepts all defaults. If it fails, the disks are as they were, unless the code begins with "commit-". */
+/* Converts the guest in place. If it fails, the disks are as they were, unless the code begins with "commit-": then the
+ * next handle that opens the same disks finishes it. */
 int guestconv_convert (guestconv_h *h, const char *xml);
 
-/* Returns what a conversion with the defaults would still do, as JSON: "missing" is empty if nothing. */
-char *guestconv_verify (guestconv_h *h);
+/* Returns what a conversion would still do, by a fresh look at the disks, as JSON: "missing" is empty if nothing. */
+char *guestconv_verify (guestconv_h *h, const char *xml);
+
+/* Boots the guest under QEMU, on a throw-away overlay, with the hardware of its plan, and returns what it did, as JSON: a
+ * guest that does not come up is no error, but "passed" is false. seconds is the time that it may take, 0: 300. Serial
+ * log and screenshot are left in the directory evidence, NULL: nowhere. */
+char *guestconv_prove (guestconv_h *h, const char *xml, unsigned int seconds, const char *evidence);
+
+/* Stops the call that runs on the handle, from another thread or a signal handler: it fails within a tenth of a second
+ * with the code "cancelled" and leaves the disks as they were, but for a commit that has begun, which is finished. So do
+ * all later calls that look at the guest. */
+void guestconv_cancel (guestconv_h *h);
 
 /* Returns the message of the last call on the handle; NULL if it did not fail. */
 const char *guestconv_last_error (const guestconv_h *h);

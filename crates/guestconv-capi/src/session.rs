@@ -1,39 +1,65 @@
-//! What a handle does: collects drives and cards, opens the guest at the first question, remembers the target.
+//! What a handle does: collects drives, cards and options, opens the guest at the first question, remembers the target.
 
 use guestconv::core::description::Choices;
 use guestconv::core::plan::{Nic, Plan, PlanOptions};
-use guestconv::{ConvertOptions, DiskSpec, Error, ErrorKind, Guest, Options, Result};
+use guestconv::prove::ProveOptions;
+use guestconv::{Cancel, ConvertOptions, DiskSpec, Error, ErrorKind, Guest, Observer, Options, Result};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A guest in the making, then opened.
-#[derive(Default)]
 pub(crate) struct Session {
     disks: Vec<DiskSpec>,
+    allow_backing: bool,
     nics: Vec<Nic>,
+    options: Options,
     target: Option<String>,
     guest: Option<Guest>,
 }
 
 impl Session {
+    /// Returns a session without disks.
+    pub(crate) fn new(observer: Arc<dyn Observer>, cancel: Cancel) -> Self {
+        let options = Options { observer, cancel, ..Options::default() };
+        Self { disks: Vec::new(), allow_backing: false, nics: Vec::new(), options, target: None, guest: None }
+    }
+
     /// Adds a disk.
     pub(crate) fn add_drive(&mut self, disk: DiskSpec) -> Result<()> {
-        if self.guest.is_some() {
-            let message = "drives are added before the guest is inspected; make a new handle";
-            return Err(Error::new(ErrorKind::InvalidArgument, "guest-opened", message));
-        }
+        self.require_unopened()?;
         self.disks.push(disk);
         Ok(())
     }
 
     /// Adds a card that the target will give, in the source's order.
-    pub(crate) fn add_nic(&mut self, nic: Nic) {
+    pub(crate) fn add_nic(&mut self, nic: Nic) -> Result<()> {
+        self.require_unopened()?;
         self.nics.push(nic);
+        Ok(())
+    }
+
+    /// Says whether images may name other files.
+    pub(crate) fn set_allow_backing(&mut self, allowed: bool) -> Result<()> {
+        self.require_unopened()?;
+        self.allow_backing = allowed;
+        Ok(())
+    }
+
+    /// Changes how the guest will be worked on.
+    pub(crate) fn configure(&mut self, change: impl FnOnce(&mut Options)) -> Result<()> {
+        self.require_unopened()?;
+        change(&mut self.options);
+        Ok(())
     }
 
     /// Returns the description for a target as XML.
     pub(crate) fn inspect(&mut self, target: &str) -> Result<String> {
-        self.target = Some(target.to_owned());
+        guestconv::target(target)?;
         let nics = self.nics.clone();
-        Ok(self.guest()?.describe(target, &nics)?.to_xml())
+        let description = self.guest()?.describe(target, &nics)?.to_xml();
+        self.target = Some(target.to_owned());
+        Ok(description)
     }
 
     /// Returns the plan as JSON.
@@ -49,23 +75,46 @@ impl Session {
     }
 
     /// Returns what is still missing, as JSON.
-    pub(crate) fn verify(&mut self) -> Result<String> {
-        let (target, options) = (self.target()?, self.options());
-        json(&self.guest()?.verify(&target, &Choices::default(), &options)?)
+    pub(crate) fn verify(&mut self, document: Option<&str>) -> Result<String> {
+        let (target, options) = (self.target()?, self.plan_options());
+        let choices = self.choices(document)?;
+        json(&self.guest()?.verify(&target, &choices, &options)?)
+    }
+
+    /// Boots the guest and returns the proof as JSON.
+    pub(crate) fn prove(
+        &mut self,
+        document: Option<&str>,
+        time_limit: Duration,
+        evidence: Option<&Path>,
+    ) -> Result<String> {
+        let (target, options) = (self.target()?, self.plan_options());
+        let choices = self.choices(document)?;
+        let how = ProveOptions { time_limit, evidence: evidence.map(Into::into), ..ProveOptions::default() };
+        json(&self.guest()?.prove(&target, &choices, &options, &how)?)
+    }
+
+    /// Forgets the guest as far as it was opened; the next call opens it anew.
+    pub(crate) fn give_up_guest(&mut self) {
+        self.guest = None;
     }
 
     fn planned(&mut self, document: Option<&str>) -> Result<(Plan, ConvertOptions)> {
-        let (target, plan) = (self.target()?, self.options());
-        let guest = self.guest()?;
-        let choices = match document {
-            Some(document) => guest.choices(&target, &plan.nics, document)?,
-            None => Choices::default(),
-        };
-        let planned = guest.plan(&target, &choices, &plan)?;
+        let (target, plan) = (self.target()?, self.plan_options());
+        let choices = self.choices(document)?;
+        let planned = self.guest()?.plan(&target, &choices, &plan)?;
         Ok((planned, ConvertOptions { choices, plan }))
     }
 
-    fn options(&self) -> PlanOptions {
+    fn choices(&mut self, document: Option<&str>) -> Result<Choices> {
+        let (target, nics) = (self.target()?, self.nics.clone());
+        match document {
+            Some(document) => self.guest()?.choices(&target, &nics, document),
+            None => Ok(Choices::default()),
+        }
+    }
+
+    fn plan_options(&self) -> PlanOptions {
         PlanOptions { nics: self.nics.clone(), ..PlanOptions::default() }
     }
 
@@ -75,10 +124,22 @@ impl Session {
         self.target.clone().ok_or_else(missing)
     }
 
+    fn require_unopened(&self) -> Result<()> {
+        if self.guest.is_some() {
+            let message = "drives, cards and options come before the guest is inspected; make a new handle";
+            return Err(Error::new(ErrorKind::InvalidArgument, "guest-opened", message));
+        }
+        Ok(())
+    }
+
     fn guest(&mut self) -> Result<&mut Guest> {
         let guest = match self.guest.take() {
             Some(guest) => guest,
-            None => Guest::open(self.disks.clone(), Options::default())?,
+            None => {
+                let allow_backing = self.allow_backing;
+                let disk = |disk: &DiskSpec| DiskSpec { allow_backing, ..disk.clone() };
+                Guest::open(self.disks.iter().map(disk).collect(), self.options.clone())?
+            }
         };
         Ok(self.guest.insert(guest))
     }
@@ -86,6 +147,6 @@ impl Session {
 
 fn json(document: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string_pretty(document).map_err(|error| {
-        Error::new(ErrorKind::InvalidArgument, "request-failed", format!("cannot write a document: {error}"))
+        Error::new(ErrorKind::Bug, "request-failed", format!("cannot write a document: {error}"))
     })
 }

@@ -14,7 +14,11 @@ const TYPES: &[(&str, &str)] = &[
     ("*const Handle", "const guestconv_h *"),
     ("*mut c_char", "char *"),
     ("*const c_char", "const char *"),
+    ("*mut c_void", "void *"),
     ("c_int", "int"),
+    ("c_uint", "unsigned int"),
+    ("ProgressCallback", "guestconv_progress_callback"),
+    ("LogCallback", "guestconv_log_callback"),
     ("()", "void"),
 ];
 

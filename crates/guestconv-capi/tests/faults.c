@@ -1,0 +1,117 @@
+/* What a C program may do wrong is an error with a code, and never a crash. Run where a file "disk" is that holds nothing
+ * and a directory "empty". */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <guestconv.h>
+
+#define CHECK(condition)                                                  \
+  do {                                                                    \
+    if (!(condition)) {                                                   \
+      fprintf (stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);    \
+      exit (1);                                                           \
+    }                                                                     \
+  } while (0)
+
+/* Checks that the last call on the handle failed with a code, or did not fail (NULL). */
+static void
+last_is (const guestconv_h *h, const char *code, int line)
+{
+  const char *is = guestconv_last_error_code (h);
+  const char *message = guestconv_last_error (h);
+
+  if ((is == NULL) != (message == NULL) || (is == NULL) != (code == NULL)
+      || (code != NULL && (strcmp (is, code) != 0 || message[0] == '\0'))) {
+    fprintf (stderr, "%s:%d: expected %s, got %s: %s\n", __FILE__, line,
+             code ? code : "no error", is ? is : "no error", message ? message : "");
+    exit (1);
+  }
+}
+
+/* A call that returns 0 or -1, and one that returns a string. */
+#define FAILS(call, code) do { CHECK ((call) == -1); last_is (h, code, __LINE__); } while (0)
+#define FAILS_STRING(call, code) do { CHECK ((call) == NULL); last_is (h, code, __LINE__); } while (0)
+#define DONE(call) do { CHECK ((call) == 0); last_is (h, NULL, __LINE__); } while (0)
+
+static void
+without_a_handle (void)
+{
+  guestconv_h *h = NULL;
+
+  FAILS (guestconv_add_drive (h, "disk", "sda"), "argument-needed");
+  FAILS (guestconv_add_drive_format (h, "disk", "sda", "raw"), "argument-needed");
+  FAILS (guestconv_add_nic (h, NULL, "52:54:00:12:34:56"), "argument-needed");
+  FAILS (guestconv_set_allow_backing (h, 1), "argument-needed");
+  FAILS (guestconv_set_appliance (h, "empty"), "argument-needed");
+  FAILS (guestconv_set_overlay_dir (h, "empty"), "argument-needed");
+  FAILS (guestconv_set_time_limit (h, 1), "argument-needed");
+  FAILS (guestconv_set_progress_callback (h, NULL, NULL), "argument-needed");
+  FAILS (guestconv_set_log_callback (h, NULL, NULL), "argument-needed");
+  FAILS_STRING (guestconv_inspect (h, "kvm"), "argument-needed");
+  FAILS_STRING (guestconv_plan (h, NULL), "argument-needed");
+  FAILS (guestconv_convert (h, NULL), "argument-needed");
+  FAILS_STRING (guestconv_verify (h, NULL), "argument-needed");
+  FAILS_STRING (guestconv_prove (h, NULL, 0, NULL), "argument-needed");
+  CHECK (strcmp (guestconv_last_error (h), "the handle is NULL") == 0);
+  guestconv_cancel (h);
+  guestconv_close (h);
+  guestconv_free (NULL);
+}
+
+static void
+wrong_arguments (void)
+{
+  guestconv_h *h = guestconv_create ();
+
+  last_is (h, NULL, __LINE__);
+  FAILS (guestconv_add_drive (h, NULL, "sda"), "argument-needed");
+  FAILS (guestconv_add_drive (h, "disk", "\xff"), "not-utf-8");
+  FAILS (guestconv_add_drive_format (h, "disk", NULL, "vmdk"), "format-unknown");
+  FAILS (guestconv_add_nic (h, "eth0", NULL), "argument-needed");
+  FAILS (guestconv_add_nic (h, "eth0", "52:54:00"), "nic-invalid");
+  FAILS_STRING (guestconv_inspect (h, NULL), "argument-needed");
+  FAILS_STRING (guestconv_inspect (h, "kvm"), "disk-count");
+  DONE (guestconv_add_drive_format (h, "disk", "../x", NULL));
+  FAILS_STRING (guestconv_inspect (h, "kvm"), "disk-name-invalid");
+  guestconv_close (h);
+}
+
+static void
+wrong_order (void)
+{
+  guestconv_h *h = guestconv_create ();
+
+  DONE (guestconv_add_drive_format (h, "disk", NULL, "raw"));
+  DONE (guestconv_add_nic (h, NULL, "52:54:00:12:34:56"));
+  FAILS_STRING (guestconv_plan (h, NULL), "target-needed");
+  FAILS (guestconv_convert (h, NULL), "target-needed");
+  FAILS_STRING (guestconv_verify (h, NULL), "target-needed");
+  FAILS_STRING (guestconv_prove (h, NULL, 0, NULL), "target-needed");
+  /* A target that does not exist, or an inspection that fails, leaves no target behind. */
+  FAILS_STRING (guestconv_inspect (h, "nowhere"), "target-unknown");
+  FAILS_STRING (guestconv_plan (h, NULL), "target-needed");
+  DONE (guestconv_set_appliance (h, "empty"));
+  FAILS_STRING (guestconv_inspect (h, "kvm"), "appliance-not-found");
+  FAILS (guestconv_convert (h, NULL), "target-needed");
+  /* The guest was not opened, so all may still be said. */
+  DONE (guestconv_set_appliance (h, NULL));
+  DONE (guestconv_set_overlay_dir (h, "empty"));
+  DONE (guestconv_set_time_limit (h, 0));
+  DONE (guestconv_set_allow_backing (h, 1));
+  DONE (guestconv_set_progress_callback (h, NULL, NULL));
+  DONE (guestconv_set_log_callback (h, NULL, NULL));
+  guestconv_cancel (h);
+  guestconv_close (h);
+}
+
+int
+main (void)
+{
+  CHECK (guestconv_version ()[0] != '\0');
+  without_a_handle ();
+  wrong_arguments ();
+  wrong_order ();
+  printf ("Success\n");
+  return 0;
+}
