@@ -5,6 +5,7 @@ mod display;
 mod nic;
 
 pub use assembly::{plan, require_system};
+pub use nic::require_distinct;
 
 use crate::change::Change;
 use crate::description::Choices;

@@ -114,7 +114,12 @@ impl From<guestconv_core::plan::PlanError> for Error {
     fn from(error: guestconv_core::plan::PlanError) -> Self {
         let is_wish = matches!(
             error.code.as_str(),
-            "device-unknown" | "driver-not-offered" | "nic-invalid" | "domain-not-xml" | "domain-without-mac"
+            "device-unknown"
+                | "driver-not-offered"
+                | "nic-invalid"
+                | "nic-twice"
+                | "domain-not-xml"
+                | "domain-without-mac"
         );
         let kind = if is_wish { ErrorKind::InvalidArgument } else { ErrorKind::Guest };
         Self::new(kind, error.code, error.message)

@@ -15,7 +15,7 @@ use crate::linux;
 /// Returns the plan that makes a guest boot on a target with the chosen devices.
 ///
 /// # Errors
-/// [`PlanError`] if there is no system, if a choice is not on offer, or if the guest cannot boot there whatever is done.
+/// [`PlanError`] if there is no system, if a card is named twice, if a choice is not on offer, or if the guest cannot boot there whatever is done.
 pub fn plan(
     facts: &Facts,
     target: &Target,
@@ -23,6 +23,7 @@ pub fn plan(
     options: &PlanOptions,
 ) -> Result<Plan, PlanError> {
     require_system(facts)?;
+    super::require_distinct(&options.nics)?;
     let described = describe(facts, target, &options.nics);
     let devices = chosen(&described, choices)?;
     let hardware = Hardware::of(facts, target, &devices)?;

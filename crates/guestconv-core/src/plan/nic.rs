@@ -27,6 +27,26 @@ impl Nic {
     }
 }
 
+/// Fails if two cards have the same address or go to the same interface.
+///
+/// # Errors
+/// `nic-twice`.
+pub fn require_distinct(nics: &[Nic]) -> Result<(), PlanError> {
+    for (index, nic) in nics.iter().enumerate() {
+        let mut earlier = nics.iter().take(index);
+        let is_same = |other: &Nic| other.mac == nic.mac || (nic.name.is_some() && other.name == nic.name);
+        if earlier.any(is_same) {
+            let name = nic.name.as_ref().map(|name| format!("{name}=")).unwrap_or_default();
+            let message = format!(
+                "the network card {name}{} is there twice; name each card once, with its own address",
+                nic.mac
+            );
+            return Err(PlanError::new("nic-twice", message));
+        }
+    }
+    Ok(())
+}
+
 /// Returns a MAC address of one card in lower case with colons; `None` if it is none, or a group's, or zero.
 fn mac(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase().replace('-', ":");
@@ -44,6 +64,22 @@ fn mac(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_card_is_there_once() {
+        for (cards, expected) in [
+            (&[][..], None),
+            (&["52:54:00:12:34:56", "52:54:00:12:34:57"], None),
+            (&["eth0=52:54:00:12:34:56", "eth1=52:54:00:12:34:57"], None),
+            (&["52:54:00:12:34:56", "52-54-00-12-34-56"], Some("nic-twice")),
+            (&["eth0=52:54:00:12:34:56", "52:54:00:12:34:56"], Some("nic-twice")),
+            (&["eth0=52:54:00:12:34:56", "eth0=52:54:00:12:34:57"], Some("nic-twice")),
+        ] {
+            let nics: Vec<Nic> = cards.iter().map(|card| Nic::parse(card).unwrap()).collect();
+            let code = require_distinct(&nics).err().map(|error| error.code);
+            assert_eq!(code.as_deref(), expected, "{cards:?}");
+        }
+    }
 
     #[test]
     fn a_card_is_a_name_and_an_address() {

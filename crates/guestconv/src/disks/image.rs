@@ -143,6 +143,7 @@ pub(crate) fn open(spec: &DiskSpec, format: ImageFormat, access: Access) -> Resu
 fn open_qcow2(spec: &DiskSpec, file: File, write: bool) -> Result<Qcow2<File>> {
     let path = spec.path.display();
     let mut qcow2 = Qcow2::<File>::open_image(file, write).map_err(|error| damaged(&spec.path, error))?;
+    super::qcow2::require_whole(&spec.path)?;
     if spec.allow_backing {
         let gate = PermissiveImplicitOpenGate::default();
         qcow2.open_implicit_dependencies_gated(gate).map_err(|error| {

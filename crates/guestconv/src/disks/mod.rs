@@ -3,6 +3,7 @@
 mod image;
 mod lock;
 pub(crate) mod overlay;
+mod qcow2;
 mod request;
 mod server;
 mod spec;

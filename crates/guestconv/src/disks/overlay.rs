@@ -4,13 +4,13 @@
 //! conversion it is a file, `NAME.guestconv-overlay`, which the commit folds into the disk.
 
 use super::image::{Image, ImageFormat};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use imago::file::File;
 use imago::qcow2::Qcow2;
 use imago::{DenyImplicitOpenGate, FormatAccess, FormatCreateBuilder, FormatDriverBuilder};
 use rustix::fs::MemfdFlags;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind as IoKind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,8 +26,14 @@ pub(crate) fn throw_away(base: &Image) -> Result<Image> {
 
 /// Returns an overlay above `base` in the new file `path`; `base_path` and its format are written down in it, for people.
 pub(crate) fn in_file(base: &Image, path: &Path, base_path: &Path, format: ImageFormat) -> Result<Image> {
-    let failed =
-        |error| Error::io("overlay-failed", format_args!("make the overlay {}", path.display()), error);
+    let failed = |error: io::Error| {
+        let advice = match error.kind() {
+            IoKind::AlreadyExists => "look at that file and remove it",
+            _ => "say a directory for overlays that this user can write to",
+        };
+        let message = format!("cannot make the overlay {}: {error}; {advice}", path.display());
+        Error::new(ErrorKind::Io, "overlay-failed", message).caused_by(error)
+    };
     let mut options = fs::OpenOptions::new();
     let file = options.read(true).write(true).create_new(true).open(path).map_err(failed)?;
     create(base, file, Some((base_path, format))).map_err(failed)

@@ -1,0 +1,179 @@
+//! What the reader of qcow2 images does not look at: whether the image is encrypted, and whether its end is missing.
+//!
+//! An encrypted image would be read as noise. What lies beyond the end of the file would be read as zeroes: an image whose
+//! copy was cut off would look like a guest that lost its files. Every cluster that is in use has a reference count, so
+//! the file must reach to the last one that is counted. Format: QEMU's `docs/interop/qcow2.rst`.
+
+use super::image::opening;
+use crate::error::{Error, ErrorKind, Result};
+use std::fs::File;
+use std::io::{self, ErrorKind as IoKind, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// The largest table of reference counts that QEMU opens, in bytes.
+const TABLE_CAP_BYTES: u64 = 8 << 20;
+/// How many blocks of counts are looked at behind the end: a sound image has two at most.
+const BLOCKS_CAP: usize = 16;
+
+/// Fails if an image that could be opened is encrypted or cut off.
+///
+/// # Errors
+/// `qcow2-feature-unsupported`, `disk-truncated`; `disk-open-failed` if it cannot be read.
+pub(super) fn require_whole(path: &Path) -> Result<()> {
+    let failed = |error| opening(path, error);
+    let mut file = File::open(path).map_err(failed)?;
+    let header = Header::read(&file).map_err(failed)?;
+    if header.is_encrypted {
+        let message = format!(
+            "{} is an encrypted qcow2 image, which cannot be read yet; decrypt it with qemu-img first",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::Disk, "qcow2-feature-unsupported", message));
+    }
+    let end_bytes = file.seek(SeekFrom::End(0)).map_err(failed)?;
+    match header.missing(&file, end_bytes).map_err(failed)? {
+        None => Ok(()),
+        Some(at_bytes) => {
+            let message = format!(
+                "{} is cut off: it has a cluster at byte {at_bytes} and ends at {end_bytes}; copy the whole image, or \
+                 check it with qemu-img",
+                path.display()
+            );
+            Err(Error::new(ErrorKind::Disk, "disk-truncated", message))
+        }
+    }
+}
+
+/// What the header says about encryption and reference counts.
+struct Header {
+    is_encrypted: bool,
+    cluster_bits: u32,
+    table_at: u64,
+    table_bytes: u64,
+    count_bits: u64,
+}
+
+impl Header {
+    fn read(file: &File) -> io::Result<Self> {
+        let number = |at: u64| -> io::Result<u32> {
+            let mut bytes = [0; 4];
+            file.read_exact_at(&mut bytes, at)?;
+            Ok(u32::from_be_bytes(bytes))
+        };
+        let cluster_bits = number(20)?.clamp(9, 21);
+        let count_order = if number(4)? < 3 { 4 } else { number(96)?.min(6) };
+        Ok(Self {
+            is_encrypted: number(32)? != 0,
+            cluster_bits,
+            table_at: u64::from(number(48)?) << 32 | u64::from(number(52)?),
+            table_bytes: (u64::from(number(56)?) << cluster_bits).min(TABLE_CAP_BYTES),
+            count_bits: 1 << count_order,
+        })
+    }
+
+    /// Returns where the first cluster in use is that begins at or behind the end of the file; `None` if there is none.
+    fn missing(&self, file: &File, end_bytes: u64) -> io::Result<Option<u64>> {
+        let cluster_bytes = 1u64 << self.cluster_bits;
+        let end_cluster = end_bytes.div_ceil(cluster_bytes);
+        let clusters_per_block = cluster_bytes * 8 / self.count_bits;
+        if self.table_bytes > 0 && self.table_at >= end_bytes {
+            return Ok(Some(self.table_at));
+        }
+        let table = up_to_end(file, self.table_at, self.table_bytes)?;
+        let entries = table.chunks_exact(8).map(|entry| {
+            let entry = entry.iter().fold(0u64, |all, byte| all << 8 | u64::from(*byte));
+            entry & !0x1ff
+        });
+        let blocks = (0u64..).map(|index| index * clusters_per_block).zip(entries).filter(|(_, at)| *at != 0);
+        let mut behind = Vec::new();
+        for (first, block_at) in blocks {
+            if block_at >= end_bytes {
+                return Ok(Some(block_at));
+            }
+            if first + clusters_per_block > end_cluster && behind.len() < BLOCKS_CAP {
+                behind.push((first, block_at));
+            }
+        }
+        for (first, block_at) in behind {
+            let block = up_to_end(file, block_at, cluster_bytes)?;
+            let skipped = end_cluster.saturating_sub(first);
+            let counted = (skipped..clusters_per_block).find(|index| self.is_counted(&block, *index));
+            if let Some(index) = counted {
+                return Ok(Some((first + index) << self.cluster_bits));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns whether a cluster has a count in its block.
+    fn is_counted(&self, block: &[u8], index: u64) -> bool {
+        let at_bits = index * self.count_bits;
+        let at = usize::try_from(at_bits / 8).unwrap_or(usize::MAX);
+        if self.count_bits >= 8 {
+            let length = usize::try_from(self.count_bits / 8).unwrap_or_default();
+            return block.get(at..at + length).is_some_and(|count| count.iter().any(|byte| *byte != 0));
+        }
+        // Narrow counts fill a byte from its low bits.
+        let mask = (1u8 << self.count_bits) - 1;
+        block.get(at).is_some_and(|byte| byte >> (at_bits % 8) & mask != 0)
+    }
+}
+
+/// Returns so many bytes, or as many as there are.
+fn up_to_end(file: &File, at: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, at + u64::try_from(filled).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == IoKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// A file of 10 clusters of 512 bytes with the table in cluster 1 and one block of counts in cluster 2.
+    fn missing(count_bits: u64, counts: &[u8], clusters: usize) -> Option<u64> {
+        let mut image = vec![0; 10 * 512];
+        image[512..520].copy_from_slice(&1024u64.to_be_bytes());
+        image[1024..][..counts.len()].copy_from_slice(counts);
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&image[..clusters * 512 - 1]).unwrap();
+        let header =
+            Header { is_encrypted: false, cluster_bits: 9, table_at: 512, table_bytes: 512, count_bits };
+        header.missing(&file, u64::try_from(clusters * 512 - 1).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_image_reaches_to_its_last_counted_cluster() {
+        let (wide, byte, bit) = ([0, 1, 0, 1, 0, 1, 0, 1], [1, 1, 1, 1, 0, 0, 0, 1], [0b1000_1111, 0b10]);
+        for (count_bits, counts, clusters, expected) in [
+            (16, &wide[..], 4, None),
+            (16, &wide, 10, None),
+            (16, &wide, 3, Some(3 * 512)),
+            (16, &wide, 2, Some(1024)),
+            (16, &wide, 1, Some(512)),
+            (64, &wide, 1, Some(512)),
+            (8, &byte, 8, None),
+            (8, &byte, 7, Some(7 * 512)),
+            (1, &bit, 10, None),
+            (1, &bit, 9, Some(9 * 512)),
+            (1, &bit, 5, Some(7 * 512)),
+        ] {
+            assert_eq!(
+                missing(count_bits, counts, clusters),
+                expected,
+                "{count_bits} bits, {clusters} clusters"
+            );
+        }
+    }
+}
