@@ -16,35 +16,8 @@ pub(crate) const NOT_PROVED: u8 = 5;
 /// Exit status: verify found something missing.
 pub(crate) const MISSING: u8 = 6;
 
-/// Why a command ended early.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// Something failed.
-    Error(Error),
-    /// Nobody reads our output any more.
-    Closed,
-}
-
 /// The exit status of a command, or why it ended early.
-pub(crate) type Done = Result<u8, Failure>;
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::Closed,
-            _ => Self::Error(
-                Error::new(ErrorKind::Io, "output-failed", format!("cannot write the output: {error}"))
-                    .caused_by(error),
-            ),
-        }
-    }
-}
+pub(crate) type Done = guestconv::Result<u8>;
 
 /// Returns the exit status of an error.
 pub(crate) fn status(error: &Error) -> u8 {

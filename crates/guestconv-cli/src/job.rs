@@ -1,12 +1,11 @@
 //! From arguments to a guest and what is wanted of it.
 
 use crate::arguments;
-use crate::failure::Failure;
 use crate::progress::Shown;
 use guestconv::core::description::{Choices, edited};
 use guestconv::core::formats::libvirt_domain;
-use guestconv::core::plan::{Nic, PlanOptions, Rebuild};
-use guestconv::{Cancel, DiskSpec, Error, ErrorKind, Format, Guest, Options};
+use guestconv::core::plan::{Nic, PlanOptions, Rebuild, require_distinct};
+use guestconv::{Cancel, DiskSpec, Error, ErrorKind, Format, Guest, Options, Result};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +24,7 @@ pub(crate) struct Job {
 
 impl Job {
     /// Opens the guest that the arguments name. From now on an interrupt stops the work in order.
-    pub(crate) fn open(arguments: &arguments::Guest) -> Result<Self, Failure> {
+    pub(crate) fn open(arguments: &arguments::Guest) -> Result<Self> {
         let format = match arguments.format {
             arguments::DiskFormat::Auto => Format::Auto,
             arguments::DiskFormat::Raw => Format::Raw,
@@ -65,12 +64,12 @@ pub(crate) struct Wish {
 
 impl Wish {
     /// Reads what the arguments want. What is wrong with that is told before a disk is opened.
-    pub(crate) fn read(arguments: &arguments::Wish) -> Result<Self, Failure> {
+    pub(crate) fn read(arguments: &arguments::Wish) -> Result<Self> {
         guestconv::target(&arguments.target)?;
         let nics = nics(&arguments.nics)?;
         let document = arguments.description.as_ref().map(|path| text(path, "description")).transpose()?;
         if let Some(document) = &document {
-            edited::require_description(document).map_err(Error::from)?;
+            edited::require_description(document)?;
         }
         let rebuild = match arguments.rebuild {
             arguments::Rebuild::Append => Rebuild::Append,
@@ -80,25 +79,27 @@ impl Wish {
     }
 
     /// Returns the drivers that the caller's description selects; none if there is no description.
-    pub(crate) fn choices(&self, guest: &mut Guest) -> Result<Choices, Failure> {
+    pub(crate) fn choices(&self, guest: &mut Guest) -> Result<Choices> {
         match &self.document {
-            Some(document) => Ok(guest.choices(&self.target, &self.options.nics, document)?),
+            Some(document) => guest.choices(&self.target, &self.options.nics, document),
             None => Ok(Choices::default()),
         }
     }
 }
 
 /// Returns the network cards that the arguments name.
-pub(crate) fn nics(arguments: &arguments::Nics) -> Result<Vec<Nic>, Failure> {
+pub(crate) fn nics(arguments: &arguments::Nics) -> Result<Vec<Nic>> {
     let nics = match &arguments.libvirt_xml {
         Some(path) => libvirt_domain::nics(&text(path, "libvirt XML")?),
         None => arguments.nics.iter().map(|nic| Nic::parse(nic)).collect(),
     };
-    Ok(nics.map_err(Error::from)?)
+    let nics = nics?;
+    require_distinct(&nics)?;
+    Ok(nics)
 }
 
 /// Reads a document of the caller; `-` is the standard input.
-fn text(path: &Path, what: &str) -> Result<String, Error> {
+fn text(path: &Path, what: &str) -> Result<String> {
     let unreadable = |error: std::io::Error| {
         let message = format!("cannot read the {what} {}: {error}", path.display());
         Error::new(ErrorKind::InvalidArgument, "document-unreadable", message).caused_by(error)

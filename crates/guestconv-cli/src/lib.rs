@@ -21,7 +21,6 @@ mod verify;
 
 use arguments::{Arguments, Command};
 use clap::{CommandFactory, FromArgMatches};
-use failure::Failure;
 use output::Output;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,8 +53,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match done {
         Ok(status) => ExitCode::from(status),
-        Err(Failure::Closed) => ExitCode::SUCCESS,
-        Err(Failure::Error(error)) => {
+        Err(error) => {
             failure::show(&error, arguments.command.is_json(), arguments.color.into());
             ExitCode::from(failure::status(&error))
         }

@@ -1,8 +1,9 @@
-//! The standard output: coloured if wanted, and an end instead of a panic when nobody reads it.
+//! The standard output: coloured if wanted. When nobody reads it any more, the rest is dropped: what was asked for is done
+//! all the same, and the exit status tells how it went.
 
-use crate::failure::Failure;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use guestconv::{Error, ErrorKind, Result};
 use serde::Serialize;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
@@ -31,16 +32,25 @@ impl Output {
     }
 
     /// Writes a text with its styles.
-    pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
-        self.stream.write_all(text.as_bytes())?;
-        Ok(self.stream.flush()?)
+    pub(crate) fn text(&mut self, text: &str) -> Result<()> {
+        written(self.stream.write_all(text.as_bytes()).and_then(|()| self.stream.flush()))
     }
 
     /// Writes a document as JSON, indented, with a line feed at its end.
-    pub(crate) fn json(&mut self, document: &impl Serialize) -> Result<(), Failure> {
+    pub(crate) fn json(&mut self, document: &impl Serialize) -> Result<()> {
         let mut stream = BufWriter::new(&mut self.stream);
-        serde_json::to_writer_pretty(&mut stream, document).map_err(io::Error::from)?;
-        stream.write_all(b"\n")?;
-        Ok(stream.flush()?)
+        let whole = serde_json::to_writer_pretty(&mut stream, document).map_err(io::Error::from);
+        written(whole.and_then(|()| stream.write_all(b"\n")).and_then(|()| stream.flush()))
+    }
+}
+
+/// Returns whether it was written; nobody there to read it is no error.
+fn written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let message = format!("what was asked for is done, and its result cannot be written: {error}");
+            Err(Error::new(ErrorKind::Io, "output-failed", message).caused_by(error))
+        }
+        _ => Ok(()),
     }
 }

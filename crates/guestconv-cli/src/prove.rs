@@ -1,7 +1,7 @@
 //! `guestconv prove`: the guest is booted with the hardware of its plan; the verdict with its evidence.
 
 use crate::arguments;
-use crate::failure::{DONE, Done, Failure, NOT_PROVED};
+use crate::failure::{DONE, Done, NOT_PROVED};
 use crate::job::{Job, Wish};
 use crate::output::{BAD, BOLD, DIM, GOOD, Output};
 use crate::{table, timings};
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Boots the guest and writes what it did.
 pub(crate) fn run(arguments: &arguments::Prove, output: &mut Output) -> Done {
     let how = options(arguments)?;
-    let machine = arguments.machine.as_deref().map(Machine::preset).transpose().map_err(Error::from)?;
+    let machine = arguments.machine.as_deref().map(Machine::preset).transpose()?;
     let wish = Wish::read(&arguments.wish)?;
     let mut job = Job::open(&arguments.guest)?;
     let proof = match machine {
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &arguments::Prove, output: &mut Output) -> Done {
     Ok(if proof.passed { DONE } else { NOT_PROVED })
 }
 
-fn options(arguments: &arguments::Prove) -> Result<ProveOptions, Failure> {
+fn options(arguments: &arguments::Prove) -> Result<ProveOptions, Error> {
     let mut expected: Vec<ExpectedNic> = Vec::new();
     for (id, address) in &arguments.expect {
         match expected.iter_mut().find(|nic| nic.id == *id) {

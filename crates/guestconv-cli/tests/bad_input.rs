@@ -202,6 +202,21 @@ fn a_wrong_disk_is_told_without_an_appliance() {
             "data-file.qcow2 keeps its data in another file; allow backing files if you trust the image",
         ),
         case(
+            "encrypted.qcow2",
+            7,
+            "disk",
+            "qcow2-feature-unsupported",
+            "encrypted.qcow2 is an encrypted qcow2 image, which cannot be read yet; decrypt it with qemu-img first",
+        ),
+        case(
+            "cut.qcow2",
+            7,
+            "disk",
+            "disk-truncated",
+            "cut.qcow2 is cut off: it has a cluster at byte 196608 and ends at 196608; copy the whole image, or check \
+             it with qemu-img",
+        ),
+        case(
             "feature.qcow2",
             7,
             "disk",
@@ -247,6 +262,14 @@ fn a_wrong_wish_is_told_without_an_appliance() {
                 "blank.img --nic 52:54",
                 "nic-invalid",
                 "\"52:54\" is no network card; write the address of one card, like 52:54:00:12:34:56 or eth0=52:54:00:12:34:56",
+            ),
+        ),
+        (
+            ALL,
+            usage(
+                "blank.img --nic 52:54:00:00:00:01 --nic eth1=52-54-00-00-00-01",
+                "nic-twice",
+                "the network card eth1=52:54:00:00:00:01 is there twice; name each card once, with its own address",
             ),
         ),
         (

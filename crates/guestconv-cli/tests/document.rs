@@ -124,6 +124,27 @@ fn the_document_of_another_guest_or_target_is_refused() {
     assert_eq!((copy.files(), other.files()), (vec!["disk.raw".to_owned()], vec!["disk.raw".to_owned()]));
 }
 
+/// A script that reads only the first lines of what verify says, or none, sees by the status how it went.
+#[test]
+fn nobody_reads_what_is_written_and_the_status_tells_all_the_same() {
+    let Some(copy) = copy("debian-12-dep") else { return };
+    for more in ["--json", "--color=never"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut program = Command::new(env!("CARGO_BIN_EXE_guestconv"));
+        program.arg("verify").arg(&copy.disk).args([
+            "--format",
+            "raw",
+            "--target",
+            copy.subject.target,
+            more,
+        ]);
+        let output = program.stdout(writer).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), &*output.stderr), (Some(6), &b""[..]), "{more}");
+    }
+}
+
 /// What converting changes is no part of what the caller may not touch: verify, plan and convert take the same document.
 #[test]
 fn the_document_of_a_conversion_is_good_after_it() {

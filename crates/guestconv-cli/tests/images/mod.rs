@@ -24,6 +24,10 @@ pub(crate) fn make(directory: &Path) {
 
     write("backing.qcow2", &qcow2(0, "/etc/passwd"));
     write("orphan.qcow2", &qcow2(0, "absent.img"));
+    let mut encrypted = qcow2(0, "");
+    encrypted[32..36].copy_from_slice(&[0, 0, 0, 2]);
+    write("encrypted.qcow2", &encrypted);
+    write("cut.qcow2", &qcow2(0, "")[..3 * CLUSTER]);
     write("data-file.qcow2", &qcow2(1 << 2, ""));
     write("feature.qcow2", &qcow2(1 << 60, ""));
     write("damaged.qcow2", &[b"QFI\xfb".as_slice(), &[0xff; 1 << 16]].concat());
