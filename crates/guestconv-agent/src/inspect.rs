@@ -9,6 +9,7 @@ use crate::tree::RootTree;
 use guestconv_core::facts::{Facts, Mount, Root};
 use guestconv_core::finding::Finding;
 use guestconv_core::layout::DeviceName;
+use guestconv_core::linux::initramfs::Image;
 use guestconv_core::path::GuestPath;
 use guestconv_core::report::Failure;
 use guestconv_core::{inspect, tree::GuestTree};
@@ -18,8 +19,8 @@ use std::path::Path;
 /// The most subvolumes of a btrfs that are looked at for roots.
 const CAP_LOOKED_AT: usize = 1024;
 
-/// Returns all that is found on the disks.
-pub(crate) fn facts(disks: &[String], clock: &mut Clock) -> Result<Facts, Failure> {
+/// Returns all that is found on the disks. `known` are initramfs images that were read before.
+pub(crate) fn facts(disks: &[String], known: &[Image], clock: &mut Clock) -> Result<Facts, Failure> {
     let mut scan = layout::scan(disks)?;
     clock.ended("scan");
     let mut mounted = Mounted::nothing(Access::Read);
@@ -29,7 +30,7 @@ pub(crate) fn facts(disks: &[String], clock: &mut Clock) -> Result<Facts, Failur
     let mut roots = Vec::new();
     for mounts in candidates {
         let name = mounts.first().map(|top| top.device.0.clone()).unwrap_or_default();
-        match root(&scan, &mut mounted, mounts, &mut findings, clock) {
+        match root(&scan, &mut mounted, mounts, known, &mut findings, clock) {
             Ok(root) => roots.extend(root),
             Err(reason) => {
                 let text = format!("the system cannot be read: {reason}; it is left out");
@@ -128,6 +129,7 @@ fn root(
     scan: &Scan,
     mounted: &mut Mounted,
     mounts: Vec<Mount>,
+    known: &[Image],
     findings: &mut Vec<Finding>,
     clock: &mut Clock,
 ) -> Result<Option<Root>, String> {
@@ -137,7 +139,7 @@ fn root(
         let (tree, there) = assembled(scan, mounted, mounts, findings).map_err(|error| error.to_string())?;
         clock.ended(format!("mount {name}"));
         let mut ended = |part| clock.ended(format!("{part} {name}"));
-        inspect::root(&tree as &dyn GuestTree, &scan.layout, there, findings, &mut ended)
+        inspect::root(&tree as &dyn GuestTree, &scan.layout, there, known, findings, &mut ended)
             .map_err(|error| error.to_string())
     })();
     // A read-only file system that stays mounted holds nothing up: the overlay is thrown away.

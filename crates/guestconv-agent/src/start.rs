@@ -39,7 +39,9 @@ fn work(clock: &mut Clock) -> Result<Answer, Failure> {
         serde_json::from_value(value).map_err(|error| failure("request-failed", error.to_string()))?;
     clock.ended("request");
     match request.task {
-        Task::Inspect => inspect::facts(&request.disks, clock).map(|facts| Answer::Facts(Box::new(facts))),
+        Task::Inspect { known } => {
+            inspect::facts(&request.disks, &known, clock).map(|facts| Answer::Facts(Box::new(facts)))
+        }
         Task::Apply(plan) => apply::outcome(&request.disks, &plan, clock).map(Answer::Outcome),
         Task::Manifest => manifest::lines(&request.disks, clock).map(Answer::Manifest),
         _ => Err(failure("request-failed", "the agent does not know this task")),

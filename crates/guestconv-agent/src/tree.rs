@@ -3,16 +3,19 @@
 
 use guestconv_core::path::GuestPath;
 use guestconv_core::tree::{FileKind, GuestTree, ReadError, Stat};
-use rustix::fs::{FileType, Mode, OFlags, RawDir, ResolveFlags, fstat, openat2, readlinkat};
+use rustix::fs::{Advice, FileType, Mode, OFlags, RawDir, ResolveFlags, fadvise, fstat, openat2, readlinkat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
+use std::num::NonZeroU64;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 /// The most names that are listed of one directory.
 const CAP_NAMES: usize = 1_000_000;
+/// How much of a file is read before the kernel may forget it.
+const DROPPED_BYTES: u64 = 1 << 20;
 /// The longest label that is read.
 const CAP_LABEL_BYTES: usize = 4096;
 
@@ -123,6 +126,28 @@ fn unreadable(path: &GuestPath) -> impl Fn(io::Error) -> ReadError + '_ {
     |error| ReadError { path: path.clone(), reason: error.to_string() }
 }
 
+/// A file that is read once, from start to end: the kernel need not keep what was read. Pages that come back are used
+/// again; fresh ones cost a fault on the host too.
+struct Once {
+    file: File,
+    read_bytes: u64,
+    dropped_bytes: u64,
+}
+
+impl Read for Once {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(into)?;
+        self.read_bytes = self.read_bytes.saturating_add(u64::try_from(count).unwrap_or(0));
+        let length = NonZeroU64::new(self.read_bytes - self.dropped_bytes);
+        if let Some(length) = length.filter(|length| length.get() >= DROPPED_BYTES) {
+            // Advice that is not taken costs memory and nothing else.
+            let _ = fadvise(&self.file, self.dropped_bytes, Some(length), Advice::DontNeed);
+            self.dropped_bytes = self.read_bytes;
+        }
+        Ok(count)
+    }
+}
+
 impl GuestTree for RootTree {
     fn stat(&self, path: &GuestPath) -> Result<Option<Stat>, ReadError> {
         let failed = unreadable(path);
@@ -151,7 +176,7 @@ impl GuestTree for RootTree {
 
     fn open(&self, path: &GuestPath) -> Result<Option<Box<dyn Read + '_>>, ReadError> {
         let file = self.file(path, OFlags::RDONLY).map_err(unreadable(path))?;
-        Ok(file.map(|file| Box::new(file) as Box<dyn Read + '_>))
+        Ok(file.map(|file| Box::new(Once { file, read_bytes: 0, dropped_bytes: 0 }) as Box<dyn Read + '_>))
     }
 
     fn list(&self, dir: &GuestPath) -> Result<Vec<String>, ReadError> {

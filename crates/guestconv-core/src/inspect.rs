@@ -6,6 +6,7 @@ mod mounts;
 use crate::facts::{Facts, Mount, Root, System};
 use crate::finding::Finding;
 use crate::layout::{DeviceName, Layout};
+use crate::linux::initramfs::Image;
 use crate::linux::{self, Probe};
 use crate::tree::{GuestTree, ReadError};
 
@@ -24,8 +25,8 @@ pub fn mounts(
     mounts::mounts(tree, layout, device, subvolume, findings)
 }
 
-/// Reads one root, all mounted; `None` if it is no system. `ended` is told when a part of it that takes long has ended, for
-/// who knows the time: `kernels`, `initramfs`.
+/// Reads one root, all mounted; `None` if it is no system. `known` are initramfs images that were read before. `ended` is
+/// told when a part of it that takes long has ended, for who knows the time: `kernels`, `initramfs`.
 ///
 /// # Errors
 /// [`ReadError`] if a file that is there cannot be read.
@@ -33,10 +34,11 @@ pub fn root(
     tree: &dyn GuestTree,
     layout: &Layout,
     mounts: Vec<Mount>,
+    known: &[Image],
     findings: &mut Vec<Finding>,
     ended: &mut dyn FnMut(&'static str),
 ) -> Result<Option<Root>, ReadError> {
-    let probe = Probe { tree, layout, mounts: &mounts };
+    let probe = Probe { tree, layout, mounts: &mounts, known };
     let Some(distribution) = linux::distribution::facts(&probe)? else { return Ok(None) };
     let system = System::Linux(Box::new(linux::facts(&probe, findings, ended)?));
     let Some(top) = mounts.first().cloned() else { return Ok(None) };

@@ -4,6 +4,7 @@
 //! [`REPLY_MAGIC`], the length of the JSON as eight hex digits and a line feed, the JSON. The library treats it as hostile.
 
 use crate::facts::Facts;
+use crate::linux::initramfs::Image;
 use crate::plan::Plan;
 use crate::report::{Failure, Outcome};
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,10 @@ pub struct Request {
 #[non_exhaustive]
 pub enum Task {
     /// Look at everything; write nothing but what a journal's replay writes.
-    Inspect,
+    Inspect {
+        /// Initramfs images that were read before. One that has only grown since, by its hash, is not unpacked again.
+        known: Vec<Image>,
+    },
     /// Carry out a plan.
     Apply(Box<Plan>),
     /// Hash every file of every root, for tests: nothing that the plan did not name may change.

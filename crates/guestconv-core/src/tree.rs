@@ -168,16 +168,49 @@ pub fn first_existing(tree: &dyn GuestTree, paths: &[&'static str]) -> Result<Op
 /// # Errors
 /// [`ReadError`] if it cannot be read.
 pub fn hash(tree: &dyn GuestTree, path: &GuestPath) -> Result<Option<FileHash>, ReadError> {
+    Ok(hashing(tree, path)?.map(|hashing| hashing.finish()))
+}
+
+/// Returns the hash of a regular file, to be gone on with; `None` if there is none.
+///
+/// # Errors
+/// [`ReadError`] if it cannot be read.
+pub fn hashing(tree: &dyn GuestTree, path: &GuestPath) -> Result<Option<Hashing>, ReadError> {
     let Some(mut reader) = tree.open(path)? else { return Ok(None) };
-    let (mut sha, mut size_bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 << 10]);
+    let (mut hashing, mut buffer) = (Hashing::default(), vec![0; 64 << 10]);
     loop {
         let failed = |error: std::io::Error| ReadError { path: path.clone(), reason: error.to_string() };
         let count = reader.read(&mut buffer).map_err(failed)?;
-        let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else { break };
-        sha.update(part);
-        size_bytes += part.len() as u64;
+        let Some(part) = buffer.get(..count).filter(|part| !part.is_empty()) else {
+            return Ok(Some(hashing));
+        };
+        hashing.update(part);
     }
-    Ok(Some(FileHash { size_bytes, sha256: hex(&sha.finalize()) }))
+}
+
+/// A hash in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Hashing {
+    sha: Sha256,
+    size_bytes: u64,
+}
+
+impl Hashing {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.sha.update(bytes);
+        self.size_bytes = self.size_bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    }
+
+    /// Returns how many bytes were added.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Returns size and SHA-256 of all that was added.
+    pub fn finish(self) -> FileHash {
+        FileHash { size_bytes: self.size_bytes, sha256: hex(&self.sha.finalize()) }
+    }
 }
 
 /// Returns bytes as lower-case hex.

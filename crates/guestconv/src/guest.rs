@@ -8,8 +8,9 @@ use crate::observe::{Cancel, Event, Observer, Silent, Stage, Timings};
 use crate::prove::{self, Machine, Proof, ProofDisk, ProofFormat, ProveOptions};
 use guestconv_core::describe::describe;
 use guestconv_core::description::{Choices, Description, edited};
-use guestconv_core::facts::Facts;
+use guestconv_core::facts::{Facts, System};
 use guestconv_core::knowledge::{self, Target};
+use guestconv_core::linux::initramfs::Image as InitramfsImage;
 use guestconv_core::plan::{self, Nic, Plan, PlanOptions, require_system};
 use guestconv_core::protocol::{Answer, Task};
 use guestconv_core::report::{Outcome, Report};
@@ -286,10 +287,20 @@ impl Guest {
 
     /// Looks at the disks, or at what lies above them, through throw-away overlays.
     fn look(&mut self, stage: Stage, above: Option<&[Image]>) -> Result<Facts> {
-        match self.run_on_throw_away(stage, Task::Inspect, above)? {
+        match self.run_on_throw_away(stage, Task::Inspect { known: self.known_images() }, above)? {
             Answer::Facts(facts) => whole(*facts),
             _ => Err(wrong_answer()),
         }
+    }
+
+    /// Returns the initramfs images of the last look, by which the next one knows them.
+    fn known_images(&self) -> Vec<InitramfsImage> {
+        let systems = self.facts.iter().flat_map(|facts| &facts.roots).map(|root| &root.system);
+        let images = systems.flat_map(|system| match system {
+            System::Linux(linux) => linux.initramfs.images.as_slice(),
+            _ => &[],
+        });
+        images.cloned().collect()
     }
 
     fn run_on_throw_away(&mut self, stage: Stage, task: Task, above: Option<&[Image]>) -> Result<Answer> {

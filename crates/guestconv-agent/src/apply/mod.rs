@@ -86,6 +86,7 @@ fn assembled(scan: &Scan, mounted: &mut Mounted, root: &PlanRoot) -> Result<File
 fn carried_out(files: &Files, step: &Step) -> Result<Vec<WrittenFile>, Failure> {
     let mut written: Vec<WrittenFile> = Vec::new();
     for change in &step.changes {
+        let mut now = None;
         match change {
             Change::Write { path, before, after, mode } => {
                 files.write(path, before.as_deref(), after, *mode)?;
@@ -93,13 +94,14 @@ fn carried_out(files: &Files, step: &Step) -> Result<Vec<WrittenFile>, Failure> 
             Change::Remove { path, before } => files.remove(path, before)?,
             Change::Link { path, before, to } => files.link(path, before.as_ref(), to)?,
             Change::Copy { from, source, to } => files.copy(from, source, to)?,
-            Change::AppendInitramfs(append) => initramfs::append(files, append)?,
+            Change::AppendInitramfs(append) => now = Some(initramfs::append(files, append)?),
             Change::Run { argv } => program::run(files.place(), argv)?,
             _ => return Err(failure("request-failed", "the agent does not know this change")),
         }
         if let Some(path) = change.path() {
             written.retain(|file| file.path != *path);
-            written.push(WrittenFile { path: path.clone(), now: files.hash(path)? });
+            let now = if now.is_some() { now } else { files.hash(path)? };
+            written.push(WrittenFile { path: path.clone(), now });
         }
     }
     Ok(written)

@@ -300,7 +300,9 @@ mod tests {
             let mut files = files;
             files.extend([("/etc/fstab", ""), ("/sbin/init", "")]);
             let (tree, layout) = (MemTree::of(&files), Layout::default());
-            let found = super::facts(&Probe { tree: &tree, layout: &layout, mounts: &[] }).unwrap().unwrap();
+            let found = super::facts(&Probe { tree: &tree, layout: &layout, mounts: &[], known: &[] })
+                .unwrap()
+                .unwrap();
             let (id, major, minor, product, osinfo) = expected;
             let expected = Distribution {
                 id: id.to_owned(),

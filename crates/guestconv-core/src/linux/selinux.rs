@@ -124,7 +124,9 @@ mod tests {
             config.into_iter().for_each(|text| put(CONFIG, text));
             files.then(|| put(FILES, ""));
             let mut findings = Vec::new();
-            let facts = facts(&Probe { tree: &tree, layout: &layout, mounts: &[] }, &mut findings).unwrap();
+            let facts =
+                facts(&Probe { tree: &tree, layout: &layout, mounts: &[], known: &[] }, &mut findings)
+                    .unwrap();
             let policy = mode.map(|_| "targeted".to_owned());
             assert_eq!(facts, Facts { mode: mode.map(str::to_owned), policy, relabels: false }, "{config:?}");
             assert_eq!(findings.iter().map(|one| one.code.as_str()).collect::<Vec<_>>(), codes, "{config:?}");

@@ -110,7 +110,7 @@ mod tests {
         };
         let layout = Layout { disks: vec![disk("sda"), disk("sdb"), disk("sdc")], ..Layout::default() };
         let tree = MemTree::of(&[("/boot/vmlinuz", "")]);
-        let probe = Probe { tree: &tree, layout: &layout, mounts: &mounts };
+        let probe = Probe { tree: &tree, layout: &layout, mounts: &mounts, known: &[] };
         for (root, text, path) in [
             (None, "/vmlinuz", Some("/boot/vmlinuz")),
             (None, "/absent", Some("/boot/absent")),

@@ -5,6 +5,7 @@
 //! modules that are missing, an index of all, and settings that name devices by the source's buses. Nothing in an image
 //! is rewritten, and nothing of the guest runs unless the caller asks for the guest's own tool.
 
+mod merged;
 mod plan;
 mod scan;
 pub mod segment;
@@ -101,16 +102,31 @@ pub fn facts(probe: &Probe<'_>, kernels: &[Kernel], findings: &mut Vec<Finding>)
     let mut images: Vec<Image> = Vec::new();
     for kernel in kernels {
         let Some(path) = kernel.initramfs.as_ref().filter(|_| kernel.image.is_some()) else { continue };
-        let Some(mut file) = probe.tree.open(path)? else { continue };
-        match scan::scan(path, &kernel.version, &mut file) {
-            Ok(image) => images.push(image),
-            Err(reason) => {
+        match image(probe, path, &kernel.version)? {
+            None => {}
+            Some(Ok(image)) => images.push(image),
+            Some(Err(reason)) => {
                 let text = format!("the initramfs of the kernel {} cannot be read: {reason}", kernel.version);
                 findings.push(Finding::warning("initramfs-unreadable", text).about(path.as_str()));
             }
         }
     }
     Ok(Facts { images, settings: settings::facts(probe)? })
+}
+
+/// Reads an image, as little of it as is not known; `None` if there is none.
+fn image(
+    probe: &Probe<'_>,
+    path: &GuestPath,
+    kernel: &str,
+) -> Result<Option<Result<Image, String>>, ReadError> {
+    if !probe.known.is_empty()
+        && let Some(mut file) = probe.tree.open(path)?
+        && let Ok(Some(image)) = scan::grown(probe.known, path, kernel, &mut file)
+    {
+        return Ok(Some(Ok(image)));
+    }
+    Ok(probe.tree.open(path)?.map(|mut file| scan::scan(path, kernel, &mut file)))
 }
 
 #[cfg(test)]

@@ -1,22 +1,15 @@
-//! Reads an image as the kernel unpacks it: all archives, in order, later names over earlier ones, then links resolved.
+//! Reads an image as the kernel unpacks it: segment after segment, each compressed in its own way.
 
+use super::Image;
+use super::merged::Merged;
 use super::stream::Hashed;
-use super::{Image, ImageText};
-use crate::change::ModuleLoader;
 use crate::formats::compressed::{Compression, Decoder, Unpacked, recognised};
-use crate::formats::cpio::{self, Entry, Item, Reader};
 use crate::formats::lz4_legacy::{self, Tail};
-use crate::formats::modules;
 use crate::path::GuestPath;
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read};
 
 /// The most that an image unpacks to, in bytes.
 const CAP_UNPACKED_BYTES: u64 = 2 << 30;
-/// The most bytes of a link's target or a text that is kept.
-const CAP_TEXT_BYTES: usize = 64 << 10;
-/// The most names in an image.
-const CAP_NAMES: usize = 200_000;
 /// How many bytes tell what a segment is.
 const MAGIC_BYTES: usize = 6;
 
@@ -24,38 +17,50 @@ const MAGIC_BYTES: usize = 6;
 pub(super) fn scan(path: &GuestPath, kernel: &str, image: &mut dyn Read) -> Result<Image, String> {
     let mut merged = Merged::default();
     let mut image = Hashed::new(image);
-    let tail = segments(&mut image, &mut merged)?;
+    let tail = segments(&mut image, Compression::None, &mut merged)?;
     let file = image.finish().map_err(text)?;
     let module_dir = merged.module_dir(kernel);
-    let below = format!("{module_dir}/");
-    let resolved = merged.all_resolved();
-    let modules: BTreeSet<String> = resolved
-        .iter()
-        .filter(|(name, kind)| matches!(kind, Name::File(_)) && modules::is_module(name))
-        .filter_map(|(name, _)| name.strip_prefix(&below).map(str::to_owned))
-        .collect();
-    let texts = resolved.iter().filter_map(|(name, kind)| match kind {
-        Name::File(Some((text, links))) => {
-            Some(ImageText { path: name.clone(), text: text.clone(), is_hard_linked: *links > 1 })
-        }
-        _ => None,
-    });
-    Ok(Image {
-        path: path.clone(),
-        kernel: kernel.to_owned(),
-        file,
-        missing_directories: merged.missing(&module_dir),
-        texts: texts.collect(),
-        modules: modules.into_iter().collect(),
-        loader: loader(&resolved),
-        module_dir: format!("/{module_dir}"),
-        tail,
-    })
+    Ok(merged.image(path, kernel, &module_dir, file, tail))
 }
 
-/// Reads every segment; returns the compression of the last.
-fn segments(image: &mut Hashed<'_>, merged: &mut Merged) -> Result<Compression, String> {
-    let mut tail = Compression::None;
+/// Reads an image that is one of those that were read before or begins with it: then only what was appended is unpacked.
+/// `None` if it is another. What was appended is taken at its word: it names no file through a link of the old part.
+pub(super) fn grown(
+    known: &[Image],
+    path: &GuestPath,
+    kernel: &str,
+    image: &mut dyn Read,
+) -> Result<Option<Image>, String> {
+    let is_it = |known: &&Image| known.path == *path && known.kernel == kernel;
+    let mut candidates: Vec<&Image> = known.iter().filter(is_it).collect();
+    candidates.sort_by_key(|known| known.file.size_bytes);
+    let mut image = Hashed::new(image);
+    for before in candidates {
+        let Some(hash) = image.hash_of_first(before.file.size_bytes).map_err(text)? else { return Ok(None) };
+        if hash != before.file.sha256 {
+            continue;
+        }
+        if image.peek(1).map_err(text)?.is_empty() {
+            return Ok(Some(before.clone()));
+        }
+        if before.tail == Compression::Lz4 {
+            // What follows is part of its stream.
+            return Ok(None);
+        }
+        let mut merged = Merged::of(before);
+        let tail = segments(&mut image, before.tail, &mut merged)?;
+        let file = image.finish().map_err(text)?;
+        return Ok(Some(merged.image(path, kernel, before.module_dir.trim_start_matches('/'), file, tail)));
+    }
+    Ok(None)
+}
+
+/// Reads every segment that is left; returns the compression of the last, `tail` if there is none.
+fn segments(
+    image: &mut Hashed<'_>,
+    mut tail: Compression,
+    merged: &mut Merged,
+) -> Result<Compression, String> {
     let mut buffers = lz4_legacy::Buffers::default();
     let mut buffer = vec![0; 128 << 10];
     loop {
@@ -65,7 +70,7 @@ fn segments(image: &mut Hashed<'_>, merged: &mut Merged) -> Result<Compression, 
         }
         let Some(compression) = recognised(first) else {
             // The kernel stops here too, and keeps what it has.
-            return if merged.names.is_empty() { Err("it is no archive".to_owned()) } else { Ok(tail) };
+            return if merged.is_empty() { Err("it is no archive".to_owned()) } else { Ok(tail) };
         };
         let start = image.offset();
         if compression == Compression::None {
@@ -113,128 +118,4 @@ fn drain(input: &mut dyn BufRead) -> std::io::Result<()> {
         }
         input.consume(count);
     }
-}
-
-/// What is at a name.
-enum Name {
-    Directory,
-    Link(String),
-    /// With text and number of links if the text is kept.
-    File(Option<(String, u32)>),
-    Other,
-}
-
-#[derive(Default)]
-struct Merged {
-    names: BTreeMap<String, Name>,
-}
-
-impl Merged {
-    /// Reads the archives that follow each other in one stream.
-    fn read(&mut self, input: &mut dyn BufRead, offset: u64) -> Result<(), String> {
-        let mut reader = Reader::new(input, offset);
-        loop {
-            match reader.next_item().map_err(text)? {
-                Item::End => return Ok(()),
-                Item::Trailer => {}
-                Item::Entry(entry) => {
-                    let name = self.kind(&entry, &mut reader)?;
-                    self.names.insert(entry.name, name);
-                    if self.names.len() > CAP_NAMES {
-                        return Err("it has too many names".to_owned());
-                    }
-                }
-            }
-        }
-    }
-
-    fn kind(&self, entry: &Entry, reader: &mut Reader<'_>) -> Result<Name, String> {
-        let text = |reader: &mut Reader<'_>| {
-            let data = reader.data(CAP_TEXT_BYTES).map_err(text)?;
-            Ok::<String, String>(String::from_utf8_lossy(&data).into_owned())
-        };
-        Ok(match entry.mode & cpio::TYPE_MASK {
-            cpio::DIRECTORY => Name::Directory,
-            cpio::LINK => Name::Link(text(reader)?),
-            cpio::FILE if names_devices(&entry.name) => Name::File(Some((text(reader)?, entry.links))),
-            cpio::FILE => Name::File(None),
-            _ => Name::Other,
-        })
-    }
-
-    /// Returns a name with the links of its parents resolved.
-    fn resolved(&self, name: &str) -> String {
-        let (mut done, mut links) = (String::new(), 0);
-        let mut todo: Vec<String> = name.rsplit('/').map(str::to_owned).collect();
-        while let Some(part) = todo.pop() {
-            match part.as_str() {
-                "" | "." => continue,
-                ".." => {
-                    done.truncate(done.rfind('/').unwrap_or(0));
-                    continue;
-                }
-                _ => {}
-            }
-            let next = if done.is_empty() { part } else { format!("{done}/{part}") };
-            match self.names.get(&next) {
-                Some(Name::Link(target)) if !todo.is_empty() && links < 40 => {
-                    links += 1;
-                    if target.starts_with('/') {
-                        done.clear();
-                    }
-                    todo.extend(target.rsplit('/').map(str::to_owned));
-                }
-                _ => done = next,
-            }
-        }
-        done
-    }
-
-    /// Returns every name with the links of its parents resolved. Neighbours mostly share their parent.
-    fn all_resolved(&self) -> Vec<(String, &Name)> {
-        let (mut parent, mut resolved_parent) = ("", String::new());
-        let resolve = |(name, kind)| {
-            let name: &String = name;
-            let (dir, file) = name.rsplit_once('/').unwrap_or(("", name));
-            if dir != parent {
-                let inside = self.resolved(&format!("{dir}/x"));
-                (parent, resolved_parent) = (dir, inside.trim_end_matches('x').to_owned());
-            }
-            (format!("{resolved_parent}{file}"), kind)
-        };
-        self.names.iter().map(resolve).collect()
-    }
-
-    /// Returns where the modules of a kernel are or go.
-    fn module_dir(&self, kernel: &str) -> String {
-        let part = format!("/modules/{kernel}/");
-        let found = self.names.keys().find_map(|name| {
-            let at = name.find(&part)?;
-            name.get(..at + part.len())
-        });
-        match found {
-            Some(dir) => self.resolved(&format!("{dir}x")).trim_end_matches("/x").to_owned(),
-            None => self.resolved(&format!("lib/modules/{kernel}")),
-        }
-    }
-
-    fn missing(&self, dir: &str) -> Vec<String> {
-        let ends = dir.match_indices('/').map(|(at, _)| at).chain([dir.len()]);
-        let above = ends.filter_map(|end| dir.get(..end));
-        above.filter(|dir| !self.names.contains_key(*dir)).map(str::to_owned).collect()
-    }
-}
-
-/// Returns whether a file says devices by name: what initramfs-tools and dracut found on the source.
-fn names_devices(name: &str) -> bool {
-    name == "conf/conf.d/resume" || (name.starts_with("etc/cmdline.d/") && name.ends_with(".conf"))
-}
-
-/// udev loads modules by the index; so does Alpine's nlplug-findfs. Others know what they load by name.
-fn loader(names: &[(String, &Name)]) -> ModuleLoader {
-    let is_udev = |name: &str| {
-        let file = name.rsplit('/').next().unwrap_or(name);
-        matches!(file, "systemd-udevd" | "udevd" | "udevadm" | "nlplug-findfs")
-    };
-    if names.iter().any(|(name, _)| is_udev(name)) { ModuleLoader::Index } else { ModuleLoader::Preload }
 }

@@ -1,8 +1,7 @@
 //! An image as a stream: it is hashed while it is read, so that it is read once and never held.
 
 use crate::change::FileHash;
-use crate::tree::hex;
-use sha2::{Digest, Sha256};
+use crate::tree::Hashing;
 use std::io::{BufRead, Error, Read, Result};
 
 /// The most bytes of an image: Debian's with all modules and firmware have 100 MB.
@@ -15,34 +14,45 @@ pub(super) struct Hashed<'a> {
     buffer: Vec<u8>,
     from: usize,
     to: usize,
-    sha: Sha256,
-    read_bytes: u64,
+    hashing: Hashing,
 }
 
 impl<'a> Hashed<'a> {
     /// Returns a stream of an image.
     pub(super) fn new(input: &'a mut dyn Read) -> Self {
-        Self { input, buffer: vec![0; BUFFER_BYTES], from: 0, to: 0, sha: Sha256::new(), read_bytes: 0 }
+        Self { input, buffer: vec![0; BUFFER_BYTES], from: 0, to: 0, hashing: Hashing::default() }
     }
 
     /// Returns how many bytes were consumed.
     pub(super) fn offset(&self) -> u64 {
         let ahead = u64::try_from(self.to - self.from).unwrap_or(0);
-        self.read_bytes.saturating_sub(ahead)
+        self.hashing.size_bytes().saturating_sub(ahead)
     }
 
     /// Returns the next bytes without consuming them: at least `count`, or fewer at the end.
     pub(super) fn peek(&mut self, count: usize) -> Result<&[u8]> {
-        while self.to - self.from < count && self.more()? > 0 {}
+        while self.to - self.from < count && self.more(BUFFER_BYTES)? > 0 {}
         Ok(self.ready())
+    }
+
+    /// Consumes the first `size_bytes` of the image and returns their hash; `None` if the image ends before.
+    pub(super) fn hash_of_first(&mut self, size_bytes: u64) -> Result<Option<String>> {
+        while let Some(left) = size_bytes.checked_sub(self.hashing.size_bytes()).filter(|left| *left > 0) {
+            self.from = self.to;
+            if self.more(usize::try_from(left).unwrap_or(usize::MAX))? == 0 {
+                return Ok(None);
+            }
+        }
+        self.from = self.to;
+        Ok(Some(self.hashing.clone().finish().sha256))
     }
 
     /// Reads to the end and returns size and hash of the whole.
     pub(super) fn finish(mut self) -> Result<FileHash> {
         loop {
             self.from = self.to;
-            if self.more()? == 0 {
-                return Ok(FileHash { size_bytes: self.read_bytes, sha256: hex(&self.sha.finalize()) });
+            if self.more(BUFFER_BYTES)? == 0 {
+                return Ok(self.hashing.finish());
             }
         }
     }
@@ -51,16 +61,16 @@ impl<'a> Hashed<'a> {
         self.buffer.get(self.from..self.to).unwrap_or_default()
     }
 
-    /// Reads on behind what is ready, which goes to the front; returns how many bytes came.
-    fn more(&mut self) -> Result<usize> {
+    /// Reads at most so many bytes behind what is ready, which goes to the front; returns how many came.
+    fn more(&mut self, at_most: usize) -> Result<usize> {
         self.buffer.copy_within(self.from..self.to, 0);
         (self.from, self.to) = (0, self.to - self.from);
-        let room = self.buffer.get_mut(self.to..).unwrap_or_default();
+        let end = self.buffer.len().min(self.to.saturating_add(at_most));
+        let room = self.buffer.get_mut(self.to..end).unwrap_or_default();
         let count = self.input.read(room)?;
-        self.sha.update(room.get(..count).unwrap_or_default());
+        self.hashing.update(room.get(..count).unwrap_or_default());
         self.to += count;
-        self.read_bytes = self.read_bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-        if self.read_bytes > CAP_IMAGE_BYTES {
+        if self.hashing.size_bytes() > CAP_IMAGE_BYTES {
             return Err(Error::other(format!("it is larger than {CAP_IMAGE_BYTES} bytes")));
         }
         Ok(count)

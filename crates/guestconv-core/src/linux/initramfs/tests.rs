@@ -67,6 +67,7 @@ fn what_is_appended_is_found_again() {
             }],
         };
         assert_eq!(image, expected, "{compression:?}");
+        let (first, original_bytes) = (image.clone(), original.len());
         let append = InitramfsAppend {
             path: path.clone(),
             before: image.file,
@@ -96,6 +97,14 @@ fn what_is_appended_is_found_again() {
         let whole = [original, segment].concat();
         let again = scan::scan(&path, "6.1", &mut whole.as_slice()).unwrap();
         assert_eq!(again.modules, ["kernel/drivers/virtio_blk.ko", "kernel/ext4.ko"], "{compression:?}");
+        let grown =
+            |bytes: &[u8]| scan::grown(std::slice::from_ref(&first), &path, "6.1", &mut &*bytes).unwrap();
+        // An lz4 stream goes on in what is appended: it is read anew.
+        let is_stream = compression == Compression::Lz4;
+        assert_eq!(grown(&whole), (!is_stream).then(|| again.clone()), "{compression:?}");
+        assert_eq!(grown(&whole[..original_bytes]), Some(first.clone()), "{compression:?}");
+        assert_eq!(grown(&whole[..original_bytes - 1]), None, "{compression:?}");
+        assert_eq!(grown(&[&[1], &whole[1..]].concat()), None, "{compression:?}");
         let mut other = |_: &GuestPath| Ok(b"other".to_vec());
         let refused = segment::build(&append, &mut other).unwrap_err();
         assert_eq!(refused.code, "guest-changed", "{compression:?}");
