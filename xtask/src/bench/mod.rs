@@ -11,6 +11,7 @@ mod parts;
 mod peers;
 mod processes;
 mod report;
+mod subject;
 mod table;
 
 use crate::{appliance, checkout, dist, guest, run};
@@ -22,10 +23,11 @@ use ours::{Guestconv, Job, OurRun, Purpose};
 use parts::Part;
 use peers::{Accelerator, Outcome, Peer, Peers};
 use processes::Traffic;
-use report::{Cost, Gap, OurFigures, PeerFigures, Subject};
+use report::Gap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use subject::{Cost, OurFigures, PeerFigures, Subject};
 
 const USAGE: &str = "usage: cargo xtask bench [--guest NAME]… [--runs N] [--peer-runs N] [--without-peers]";
 
