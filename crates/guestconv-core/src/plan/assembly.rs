@@ -12,6 +12,9 @@ use crate::hardware::Hardware;
 use crate::knowledge::Target;
 use crate::linux;
 
+/// How many findings the message has that there is no system.
+const OBSTACLES_CAP: usize = 3;
+
 /// Returns the plan that makes a guest boot on a target with the chosen devices.
 ///
 /// # Errors
@@ -80,7 +83,15 @@ pub fn require_system(facts: &Facts) -> Result<(), PlanError> {
     } else {
         format!("there is {}", kinds.join(", "))
     };
-    let message = format!("no installed system was found on {names}: {found}; add all disks of the guest");
+    let mut message =
+        format!("no installed system was found on {names}: {found}; add all disks of the guest");
+    // What could not be looked at may hold the system.
+    let obstacles = facts.findings.iter().filter(|finding| finding.severity >= Severity::Warning);
+    for (index, finding) in obstacles.take(OBSTACLES_CAP).enumerate() {
+        let about = finding.subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();
+        let begin = if index == 0 { ", or see to this: " } else { "; " };
+        message.push_str(&format!("{begin}{about}{}", finding.text));
+    }
     Err(PlanError::new("no-system", message))
 }
 

@@ -108,12 +108,11 @@ fn header(device: &dyn ReadAt, sector: u64, lba: u64) -> io::Result<Option<Gpt>>
     if !crc32(!0, &bytes) != table.crc {
         return Ok(None);
     }
-    let last_lba = (device.size_bytes() / sector).saturating_sub(1);
     let size = usize::try_from(table.size).unwrap_or(usize::MAX);
     let entries = bytes
         .chunks_exact(size)
         .zip(1..)
-        .filter_map(|(bytes, number)| entry(bytes, number, sector, last_lba))
+        .filter_map(|(bytes, number)| entry(bytes, number, sector))
         .take(CAP_PARTITIONS)
         .collect();
     Ok(Some(Gpt { guid: table.guid, entries, entries_crc: table.crc, alternate_lba: table.alternate }))
@@ -150,10 +149,12 @@ fn checked_header(bytes: &[u8], lba: u64) -> Option<Table> {
     })
 }
 
-fn entry(bytes: &[u8], number: u32, sector: u64, last_lba: u64) -> Option<Entry> {
+/// Returns a partition. One that ends beyond the disk is a partition all the same, though Linux leaves it out: whoever
+/// looks at the layout must see that the disk was cut off.
+fn entry(bytes: &[u8], number: u32, sector: u64) -> Option<Entry> {
     let kind: [u8; 16] = array(bytes, 0)?;
     let (first, last) = (le64(bytes, 32)?, le64(bytes, 40)?);
-    if kind == [0; 16] || first > last || last > last_lba {
+    if kind == [0; 16] || first > last {
         return None;
     }
     let units = (56..128).step_by(2).map_while(|at| le16(bytes, at)).take_while(|unit| *unit != 0);

@@ -126,7 +126,7 @@ fn a_gpt_is_read_or_its_backup() {
     ];
     let table: &[Row] = &both;
     type Harm = fn(&mut Vec<u8>);
-    let cases: [(&str, Harm, &[Row], &[&str]); 8] = [
+    let cases: [(&str, Harm, &[Row], &[&str]); 9] = [
         ("whole", |_| {}, table, &[]),
         ("primary header", |disk| disk[SECTOR + 40] ^= 1, table, &["gpt-primary-damaged"]),
         ("primary entries", |disk| disk[2 * SECTOR + 40] ^= 1, table, &["gpt-primary-damaged"]),
@@ -134,6 +134,7 @@ fn a_gpt_is_read_or_its_backup() {
         ("both", |disk| (disk[SECTOR], disk[4095 * SECTOR]) = (0, 0), &[], &["gpt-damaged"]),
         ("enlarged", |disk| disk.resize(SECTORS * SECTOR * 2, 0), table, &["gpt-backup-not-at-end"]),
         ("cut", |disk| disk.truncate(3000 * SECTOR), table, &["disk-truncated"]),
+        ("cut in a partition", |disk| disk.truncate(1500 * SECTOR), table, &["disk-truncated"]),
         ("no MBR", |disk| disk[510] = 0, &[], &["gpt-without-mbr"]),
     ];
     for (name, harm, expected, expected_codes) in cases {

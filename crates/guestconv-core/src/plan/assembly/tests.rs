@@ -76,23 +76,45 @@ fn a_guest_without_a_system_says_what_is_there() {
         default_subvolume: None,
         dirty: false,
     };
-    for (disks, filesystems, code, message) in [
-        (vec![], vec![], "no-disks", "the guest has no disks; add its disks in the order of the source"),
+    let findings = vec![
+        Finding::info("disk-enlarged", "the disk was enlarged").about("sda"),
+        Finding::warning("device-encrypted", "the device is encrypted").about("/dev/sda2"),
+        Finding::error("root-not-readable", "the system cannot be read"),
+    ];
+    for (disks, filesystems, findings, code, message) in [
+        (
+            vec![],
+            vec![],
+            vec![],
+            "no-disks",
+            "the guest has no disks; add its disks in the order of the source",
+        ),
         (
             vec![disk("sda"), disk("sdb")],
+            vec![],
             vec![],
             "disks-blank",
             "nothing is on sda, sdb: no partition table and no file system; check that it is the right disk",
         ),
         (
             vec![disk("sda")],
-            vec![swap],
+            vec![swap.clone()],
+            vec![],
             "no-system",
             "no installed system was found on sda: there is swap on /dev/sda; add all disks of the guest",
+        ),
+        (
+            vec![disk("sda")],
+            vec![swap],
+            findings,
+            "no-system",
+            "no installed system was found on sda: there is swap on /dev/sda; add all disks of the guest, or see to this: \
+             /dev/sda2: the device is encrypted; the system cannot be read",
         ),
     ] {
         let mut facts = guest(Vec::new(), &[], Firmware::None);
         facts.layout = Layout { disks, filesystems, ..Layout::default() };
+        facts.findings = findings;
         assert_eq!(require_system(&facts), Err(PlanError::new(code, message)));
     }
 }
