@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 const SECTOR: usize = 512;
 const CLUSTER: usize = 64 << 10;
@@ -39,6 +40,19 @@ pub(crate) fn make(directory: &Path) {
     write("broken.xml", b"<guestconv version='1'>\n  <info>\n</guestconv>\n");
     write("other.xml", b"<html/>\n");
     write("dtd.xml", b"<!DOCTYPE guestconv [<!ENTITY a 'b'>]>\n<guestconv/>\n");
+}
+
+/// Writes a disk with an empty ext4 and no partition table, and one whose end is missing; `cargo xtask setup` installs the tool.
+pub(crate) fn make_ext4(directory: &Path) {
+    let whole = directory.join("ext4.img");
+    fs::File::create(&whole).unwrap().set_len(8 << 20).unwrap();
+    let mut tool = Command::new("mkfs.ext4");
+    tool.arg("-q").arg(&whole).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    let output = tool.output().expect("mkfs.ext4; run: cargo xtask setup");
+    assert!(output.status.success(), "{output:?}");
+    let cut = directory.join("ext4-cut.img");
+    fs::copy(&whole, &cut).unwrap();
+    fs::File::options().write(true).open(&cut).unwrap().set_len(4 << 20).unwrap();
 }
 
 /// Writes an MBR with one Linux partition.

@@ -55,8 +55,13 @@ impl Journal {
         let members = self.disks.iter().map(|disk| &disk.path).filter(|path| **path != self.head);
         for disk in members.chain([&self.head]) {
             let place = place(disk);
-            let failed =
-                |error| Error::io("journal-failed", format_args!("write {}", place.display()), error);
+            let failed = |error: io::Error| {
+                let message = format!(
+                    "cannot write {}: {error}; let this user write into the directory of the disk; nothing was committed",
+                    place.display()
+                );
+                Error::new(ErrorKind::Io, "journal-failed", message).caused_by(error)
+            };
             durable_write(&place, &text).map_err(failed)?;
         }
         Ok(())
