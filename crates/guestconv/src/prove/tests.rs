@@ -2,6 +2,7 @@
 
 use super::*;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 /// A disk of zeros; `None`, with a word on stderr, if there is no QEMU.
 fn blank_disk(dir: &tempfile::TempDir) -> Option<ProofDisk> {
@@ -69,4 +70,26 @@ fn a_format_that_lies_is_refused_by_qemu() {
     disk.format = ProofFormat::Qcow2;
     let error = prove(&[disk], &Machine::preset("virtio").unwrap(), &options(&dir)).unwrap_err();
     assert_eq!(error.code(), "qemu-refused", "{error}");
+}
+
+/// A boot sector that prints the first of its texts on the screen and six seconds later on the serial port, then the next
+/// whenever a line was typed there.
+const LATE_PROMPT: &[u8] = b"\x31\xc0\x8e\xd8\xbe\x3c\x7c\xac\x84\xc0\x74\x06\xb4\x0e\xcd\x10\xeb\xf5\
+    \xb4\x86\xb9\x5b\x00\xba\x80\x8d\xcd\x15\xbe\x3c\x7c\xba\xf8\x03\xac\x84\xc0\x74\x03\xee\xeb\xf5\
+    \xba\xfd\x03\xec\xa8\x01\x74\xf8\xba\xf8\x03\xec\x3c\x0a\x75\xf0\xeb\xe3\
+    \r\nh login: \0Password: \0\r\nLogin incorrect\r\n\0";
+
+#[test]
+fn a_prompt_that_the_screen_shows_first_is_waited_for_on_the_console() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = blank_disk(&dir) else { return };
+    let image = File::options().write(true).open(&disk.path).unwrap();
+    image.write_all_at(LATE_PROMPT, 0).unwrap();
+    image.write_all_at(b"\x55\xaa", 510).unwrap();
+    let machine = Machine { nics: Vec::new(), ..Machine::preset("ide").unwrap() };
+    let login = Some(Login { user: "root".into(), password: "x".into() });
+    let proof = prove(&[disk], &machine, &ProveOptions { login, ..options(&dir) }).unwrap();
+    let reasons = ["the guest showed \"h login:\"", "nobody could log in as root: the guest refused"];
+    assert_eq!((proof.passed, proof.state), (false, State::Login), "{proof:?}");
+    assert_eq!(proof.reasons, reasons);
 }

@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 const SCREEN_PERIOD: Duration = Duration::from_secs(2);
 /// How long a guest that failed is listened to for what else it has to say.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// How long a guest whose network answers may take to show a login prompt: some never show one.
+/// How long a guest whose network answers, or whose screen shows a login prompt, may take to show one on the console: some
+/// never show one.
 const PROMPT_GRACE: Duration = Duration::from_secs(60);
 /// The same for a guest that has no console.
 const SILENT_GRACE: Duration = Duration::from_secs(5);
@@ -225,6 +226,9 @@ impl Watch<'_> {
         let mut refusal = None;
         let mut is_in = false;
         if let Some(login) = &self.options.login {
+            if state == State::Login {
+                self.wait_for_prompt()?;
+            }
             let result = if state == State::Login && self.line.console.state().is_some() {
                 login::log_in(&mut self.line, login)?
             } else {
@@ -254,6 +258,19 @@ impl Watch<'_> {
         let command = self.options.command.as_deref().filter(|_| is_in);
         let output = command.map(|command| login::run(&mut self.line, command, self.options.time_limit));
         Ok((output.transpose()?.flatten(), refusal))
+    }
+
+    /// Waits for the prompt on the console: the screen may show one before.
+    fn wait_for_prompt(&mut self) -> Result<(), ProveError> {
+        let since = Instant::now();
+        let has_console = self.machine.console.is_some();
+        while has_console && self.line.console.state().is_none() && self.process.ended().is_none() {
+            if since.elapsed() > PROMPT_GRACE {
+                break;
+            }
+            self.listen()?;
+        }
+        Ok(())
     }
 
     fn nics(&self) -> Vec<ProofNic> {
