@@ -1,0 +1,209 @@
+/* Everything that libguestconv does, on the guest in test.img, which has an interface ens192 and is converted. The
+ * directory "overlays" is there. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <guestconv.h>
+
+#define CHECK(h, condition)                                                             \
+  do {                                                                                  \
+    if (!(condition)) {                                                                 \
+      const char *message = guestconv_last_error (h);                                   \
+      fprintf (stderr, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition,              \
+               message ? message : "no error");                                         \
+      exit (1);                                                                         \
+    }                                                                                   \
+  } while (0)
+
+#define CODE_IS(h, code) CHECK (h, strcmp (guestconv_last_error_code (h), code) == 0)
+
+/* What a callback is given, and what it saw. */
+struct told {
+  guestconv_h *h;
+  const char *begun;            /* the stages, in their order */
+  const char *ended;
+  unsigned lines;
+};
+
+static void *
+cancel (void *h)
+{
+  guestconv_cancel (h);
+  return NULL;
+}
+
+/* Cancels the work of a stage from another thread as soon as it begins. */
+static void
+cancel_inspect (void *opaque, const char *stage, uint64_t done, uint64_t total)
+{
+  pthread_t thread;
+
+  (void) done;
+  (void) total;
+  if (strcmp (stage, "inspect") == 0
+      && (pthread_create (&thread, NULL, cancel, opaque) != 0 || pthread_join (thread, NULL) != 0))
+    abort ();
+}
+
+static void
+close_handle (void *opaque, const char *stage, uint64_t done, uint64_t total)
+{
+  (void) stage;
+  (void) total;
+  if (done == 0)
+    guestconv_close (opaque);
+}
+
+/* Notes stages, each of which is expected by its first letter; the handle is in use meanwhile. */
+static void
+note (void *opaque, const char *stage, uint64_t done, uint64_t total)
+{
+  struct told *told = opaque;
+
+  if (guestconv_plan (told->h, NULL) != NULL
+      || strcmp (guestconv_last_error_code (told->h), "handle-in-use") != 0)
+    abort ();
+  if (done == 0 && total == 0 && *told->begun == *stage)
+    told->begun++;
+  if (done != 0 && done == total && *told->ended == *stage)
+    told->ended++;
+}
+
+/* Cancels the work at the first line of the log. */
+static void
+cancel_at_line (void *opaque, const char *line)
+{
+  struct told *told = opaque;
+
+  if (line[0] != '\0')
+    told->lines++;
+  guestconv_cancel (told->h);
+}
+
+/* Returns a handle for the guest. */
+static guestconv_h *
+opened (void)
+{
+  guestconv_h *h = guestconv_create ();
+
+  CHECK (h, guestconv_add_drive_format (h, "test.img", NULL, "raw") == 0);
+  CHECK (h, guestconv_add_nic (h, "ens192", "52:54:00:12:34:56") == 0);
+  CHECK (h, guestconv_set_overlay_dir (h, "overlays") == 0);
+  CHECK (h, guestconv_set_time_limit (h, 60) == 0);
+  return h;
+}
+
+static void
+cancelled (void)
+{
+  guestconv_h *h = opened ();
+
+  CHECK (h, guestconv_set_progress_callback (h, cancel_inspect, h) == 0);
+  CHECK (h, guestconv_inspect (h, "kvm") == NULL);
+  CODE_IS (h, "cancelled");
+  CHECK (h, guestconv_set_progress_callback (h, NULL, NULL) == 0);
+  CHECK (h, guestconv_inspect (h, "kvm") == NULL);
+  CODE_IS (h, "cancelled");
+  guestconv_close (h);
+}
+
+static void
+closed_by_a_callback (void)
+{
+  guestconv_h *h = opened ();
+  char *xml;
+
+  CHECK (h, guestconv_set_progress_callback (h, close_handle, h) == 0);
+  xml = guestconv_inspect (h, "kvm");
+  if (xml == NULL)
+    abort ();
+  guestconv_free (xml);
+}
+
+/* Returns the description with another card for the network. */
+static char *
+edited (guestconv_h *h, const char *xml)
+{
+  static const char was[] = "driver='virtio-net-pci'", is[] = "driver='e1000'";
+  const char *at = strstr (xml, was);
+  char *copy = malloc (strlen (xml) + 1);
+
+  CHECK (h, at != NULL && copy != NULL);
+  sprintf (copy, "%.*s%s%s", (int) (at - xml), xml, is, at + strlen (was));
+  return copy;
+}
+
+static void
+converted (void)
+{
+  guestconv_h *h = opened ();
+  struct told told = { h, "iavc", "iavc", 0 };
+  char *xml, *document, *json;
+
+  CHECK (h, guestconv_set_progress_callback (h, note, &told) == 0);
+  CHECK (h, (xml = guestconv_inspect (h, "kvm")) != NULL);
+  CHECK (h, strstr (xml, "target='kvm'") != NULL);
+  guestconv_free (xml);
+  CHECK (h, (xml = guestconv_inspect (h, "rhev-3.1")) != NULL);
+  CHECK (h, strstr (xml, "target='rhev-3.1'") != NULL);
+
+  /* What comes too late, and a target that does not exist, change nothing. */
+  CHECK (h, guestconv_add_drive (h, "test.img", NULL) == -1);
+  CODE_IS (h, "guest-opened");
+  CHECK (h, guestconv_add_nic (h, NULL, "52:54:00:12:34:57") == -1);
+  CODE_IS (h, "guest-opened");
+  CHECK (h, guestconv_set_overlay_dir (h, NULL) == -1);
+  CODE_IS (h, "guest-opened");
+  CHECK (h, guestconv_inspect (h, "nowhere") == NULL);
+  CODE_IS (h, "target-unknown");
+
+  document = edited (h, xml);
+  CHECK (h, (json = guestconv_plan (h, document)) != NULL);
+  CHECK (h, strstr (json, "\"target\": \"rhev-3.1\"") != NULL);
+  CHECK (h, strstr (json, "\"driver\": \"e1000\"") != NULL);
+  CHECK (h, strstr (json, "52:54:00:12:34:56") != NULL);
+  guestconv_free (json);
+  CHECK (h, guestconv_plan (h, "<guestconv") == NULL);
+  CODE_IS (h, "description-not-xml");
+  CHECK (h, guestconv_convert (h, "<guestconv") == -1);
+  CODE_IS (h, "description-not-xml");
+  CHECK (h, (json = guestconv_verify (h, document)) != NULL);
+  CHECK (h, strstr (json, "\"missing\": []") == NULL);
+  guestconv_free (json);
+
+  told.begun = told.ended = "avc";
+  CHECK (h, guestconv_convert (h, document) == 0);
+  CHECK (h, *told.begun == '\0' && *told.ended == '\0');
+  told.begun = told.ended = "v";
+  CHECK (h, (json = guestconv_verify (h, document)) != NULL);
+  CHECK (h, strstr (json, "\"missing\": []") != NULL);
+  CHECK (h, *told.begun == '\0' && *told.ended == '\0');
+  guestconv_free (json);
+
+  /* A guest that does not come up in time is no error; one that is cancelled is. */
+  told.begun = told.ended = "p";
+  CHECK (h, (json = guestconv_prove (h, document, 1, "evidence")) != NULL);
+  CHECK (h, strstr (json, "\"passed\": false") != NULL);
+  CHECK (h, *told.begun == '\0' && *told.ended == '\0');
+  guestconv_free (json);
+  CHECK (h, guestconv_set_log_callback (h, cancel_at_line, &told) == 0);
+  CHECK (h, guestconv_prove (h, document, 0, NULL) == NULL);
+  CODE_IS (h, "cancelled");
+  CHECK (h, told.lines > 0);
+
+  free (document);
+  guestconv_free (xml);
+  guestconv_close (h);
+}
+
+int
+main (void)
+{
+  cancelled ();
+  closed_by_a_callback ();
+  converted ();
+  printf ("Success\n");
+  return 0;
+}
