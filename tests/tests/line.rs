@@ -8,7 +8,7 @@
 
 use guestconv::core::description::Choices;
 use guestconv::{ConvertOptions, Event, Options, Stage};
-use guestconv_system_tests::{are_identical, assert_as_before, copy, differing, planned};
+use guestconv_system_tests::{are_identical, assert_as_before, copy, differing, planned, relaxng};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,6 +31,7 @@ fn line(name: &str) {
     let options = copy.plan_options();
     let described = guest.describe(target, &options.nics).unwrap();
     let (choices, document) = (described.choices(), described.to_xml());
+    relaxng::assert_valid(&document);
     let plan = guest.plan(target, &choices, &options).unwrap();
     assert!(!plan.steps.is_empty(), "{name} is not for {target} yet, so there is something to do");
     assert!(copy.is_pristine(), "{name}: inspect and plan wrote to the disk");
@@ -49,6 +50,7 @@ fn line(name: &str) {
     let mut again = copy.open(Options::default());
     assert_eq!(again.plan(target, &choices, &options).unwrap().steps, [], "{name}: a second plan");
     assert_eq!(again.verify(target, &choices, &options).unwrap().missing, [], "{name}: verify");
+    relaxng::assert_valid(&again.describe(target, &options.nics).unwrap().to_xml());
     let chosen = again.choices(target, &options.nics, &document).unwrap();
     assert_eq!(chosen, choices, "{name}: the document of the conversion is good after it");
     drop(again);
@@ -97,6 +99,8 @@ fn an_edited_document_is_obeyed() {
     let edited = format!("{}{}", &document[..start], &document[end..])
         .replace("driver='virtio-net-pci'", "driver='e1000'")
         .replace("driver='virtio-blk-pci'", "driver='scsi-hd'");
+    relaxng::assert_valid(&document);
+    relaxng::assert_valid(&edited);
     let choices: Choices = guestconv::core::description::edited::choices(&edited, &described).unwrap();
     let plan = guest.plan(target, &choices, &options).unwrap();
     let hardware = &plan.hardware;

@@ -7,7 +7,7 @@
     reason = "it is a test: what fails here fails the test"
 )]
 
-use guestconv_system_tests::{Copy, copy};
+use guestconv_system_tests::{Copy, copy, relaxng};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -23,7 +23,9 @@ fn guestconv(disk: &Path, command: &str, arguments: &[&str]) -> Output {
 fn document(disk: &Path, target: &str) -> String {
     let output = guestconv(disk, "inspect", &["--target", target, "--xml"]);
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    let document = String::from_utf8(output.stdout).unwrap();
+    relaxng::assert_valid(&document);
+    document
 }
 
 /// Runs a command with a document in a file; the file is elsewhere, not beside the disk.
@@ -152,6 +154,7 @@ fn the_document_of_a_conversion_is_good_after_it() {
     let target = copy.subject.target;
     let nic = "--nic=52:54:00:ab:cd:01";
     let wish = edited(&document(&copy.disk, target), "driver='virtio-net-pci'", "driver='e1000'");
+    relaxng::assert_valid(&wish);
     let converted = with_document(&copy, "convert", target, &wish, &[nic]);
     assert_eq!((converted.status.code(), &*converted.stderr), (Some(0), &b""[..]), "{converted:?}");
     // With the card that was named for the conversion, and without: the guest knows it now.

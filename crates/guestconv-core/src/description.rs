@@ -160,3 +160,6 @@ impl Description {
         Choices { devices: self.devices.iter().map(choice).collect() }
     }
 }
+
+#[cfg(test)]
+mod tests;

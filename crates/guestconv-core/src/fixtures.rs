@@ -1,4 +1,6 @@
-//! Guests in memory, for tests: [`MemTree`] is a [`GuestTree`] over a map of files.
+//! Guests in memory, for tests: [`MemTree`] is a [`GuestTree`] over a map of files. [`relaxng`] judges descriptions.
+
+pub mod relaxng;
 
 use crate::path::GuestPath;
 use crate::tree::{FileKind, GuestTree, ReadError, Stat};

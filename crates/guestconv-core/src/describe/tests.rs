@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::description::Choices;
-use crate::description::xml::tests::assert_valid;
 use crate::facts::{FACTS_SCHEMA, Mount};
+use crate::fixtures::relaxng::assert_valid;
 use crate::knowledge::target;
 use crate::layout::{DeviceName, Disk, Layout};
 use crate::linux;
@@ -174,7 +174,9 @@ fn what_stops_a_plan_is_a_finding_of_the_description() {
              that has the guest's firmware",
         ),
     ];
-    assert_eq!(describe(&facts, &target, &[]).findings, expected);
+    let description = describe(&facts, &target, &[]);
+    assert_valid(&description.to_xml());
+    assert_eq!(description.findings, expected);
 }
 
 #[test]

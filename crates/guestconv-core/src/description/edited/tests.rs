@@ -2,6 +2,7 @@
 
 use super::super::xml::tests::seed;
 use super::*;
+use crate::fixtures::relaxng::assert_valid;
 
 #[test]
 fn an_unedited_document_chooses_what_was_described() {
@@ -42,7 +43,9 @@ fn drivers_deletions_comments_and_white_space_are_obeyed() {
     ] {
         let text = seed().to_xml();
         assert!(text.contains(before), "{before}");
-        assert_eq!(choices(&text.replacen(before, after, 1), &seed()), Ok(expected), "{after}");
+        let edited = text.replacen(before, after, 1);
+        assert_valid(&edited);
+        assert_eq!(choices(&edited, &seed()), Ok(expected), "{after}");
     }
 }
 
@@ -134,8 +137,10 @@ fn a_document_stays_good_when_the_guest_was_converted_by_it() {
     after.devices.iter_mut().filter(|device| device.id == "eth1").for_each(|device| {
         device.mac = Some("52:54:00:00:00:02".into());
     });
+    assert_valid(&after.to_xml());
     assert_eq!(choices(&seed().to_xml(), &after), Ok(seed().choices()));
     after.findings.clear();
+    assert_valid(&after.to_xml());
     assert_eq!(choices(&seed().to_xml(), &after), Ok(seed().choices()));
 }
 

@@ -129,6 +129,7 @@ fn each_root_sees_its_own_names() {
         ..PlanOptions::default()
     };
     let described = describe(&facts, kvm, &options.nics);
+    crate::fixtures::relaxng::assert_valid(&described.to_xml());
     let cards = cards::cards(&facts, &options.nics);
     let (choices, options) = for_root(&described, &described.devices, &cards, &options, 1);
     assert_eq!(choices.drivers(Class::Network).collect::<Vec<_>>(), [("ens3", "virtio-net-pci")]);
