@@ -35,23 +35,29 @@ pub fn normalised_alias(alias: &str) -> String {
 
 /// What `modules.dep` says of one module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Dependency {
+pub struct Dependency<'a> {
     /// Path of its file, relative to the module directory (absolute where an old depmod wrote it so).
-    pub path: String,
-    /// Paths of the modules that it needs, all of them, the first to be loaded last.
-    pub needs: Vec<String>,
+    pub path: &'a str,
+    /// The paths of [`Self::needs`] with blanks between them.
+    needs: &'a str,
     /// Its position in the file.
     pub position: u32,
 }
 
+impl<'a> Dependency<'a> {
+    /// Returns the paths of the modules that it needs, all of them, the first to be loaded last.
+    pub fn needs(&self) -> impl DoubleEndedIterator<Item = &'a str> + use<'a> {
+        self.needs.split_ascii_whitespace()
+    }
+}
+
 /// Returns what `modules.dep` says, by module name; of two files of one name the first wins, as in libkmod.
-pub fn dependencies(text: &str) -> BTreeMap<String, Dependency> {
+pub fn dependencies(text: &str) -> BTreeMap<Cow<'_, str>, Dependency<'_>> {
     let mut found = BTreeMap::new();
     for (position, line) in (0..).zip(text.lines().filter(|line| line.contains(':'))) {
         let Some((path, needs)) = line.split_once(':') else { continue };
-        let (path, name) = (path.trim().to_owned(), module_name(path.trim()).into_owned());
-        let needs = needs.split_whitespace().map(str::to_owned).collect();
-        found.entry(name).or_insert(Dependency { path, needs, position });
+        let path = path.trim();
+        found.entry(module_name(path)).or_insert(Dependency { path, needs, position });
     }
     found
 }
@@ -95,12 +101,8 @@ pub fn soft_dependencies(text: &str) -> BTreeMap<String, SoftDependency> {
 }
 
 /// Returns the names of the modules that `modules.builtin` says are built into the kernel.
-pub fn builtin(text: &str) -> BTreeSet<String> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(|line| module_name(line).into_owned())
-        .collect()
+pub fn builtin(text: &str) -> BTreeSet<Cow<'_, str>> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(module_name).collect()
 }
 
 #[cfg(test)]
@@ -124,12 +126,15 @@ mod tests {
     #[test]
     fn files_of_depmod() {
         let text = "kernel/a.ko.xz: kernel/b-c.ko.xz kernel/d.ko.xz\nupdates/d.ko:\nkernel/d.ko.xz:\n";
-        let needs = vec!["kernel/b-c.ko.xz".to_owned(), "kernel/d.ko.xz".to_owned()];
-        let expected = BTreeMap::from([
-            ("a".to_owned(), Dependency { path: "kernel/a.ko.xz".into(), needs, position: 0 }),
-            ("d".to_owned(), Dependency { path: "updates/d.ko".into(), needs: Vec::new(), position: 1 }),
-        ]);
-        assert_eq!(dependencies(text), expected);
+        let found = dependencies(text);
+        let found = found
+            .iter()
+            .map(|(name, found)| (&**name, found.path, found.needs().collect::<Vec<_>>(), found.position));
+        let expected = [
+            ("a", "kernel/a.ko.xz", vec!["kernel/b-c.ko.xz", "kernel/d.ko.xz"], 0),
+            ("d", "updates/d.ko", Vec::new(), 1),
+        ];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
 
         let text = "# Aliases extracted from modules themselves.\nalias pci:v*d*sv* a\nalias fs-ext4 ext4\n";
         let pairs: Vec<_> = aliases(text).collect();

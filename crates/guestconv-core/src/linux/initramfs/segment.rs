@@ -103,7 +103,8 @@ fn index(
         let bytes = read(&root.join(name)).map_err(|error| failure("guest-unreadable", error.to_string()))?;
         Ok::<String, Failure>(String::from_utf8_lossy(&bytes).into_owned())
     };
-    let known = modules::dependencies(&text("modules.dep")?);
+    let dependencies = text("modules.dep")?;
+    let known = modules::dependencies(&dependencies);
     let added = append.modules.iter().map(|module| module.to.as_str());
     let paths: BTreeMap<Cow<'_, str>, &str> = append
         .present
@@ -116,7 +117,7 @@ fn index(
     let mut dep_index = Index::new();
     for (name, path) in &paths {
         let dependency = known.get(&**name);
-        let needs = dependency.into_iter().flat_map(|dependency: &Dependency| &dependency.needs);
+        let needs = dependency.into_iter().flat_map(Dependency::needs);
         let needs = needs.filter_map(|need| paths.get(&*module_name(need)));
         let line = needs.fold(format!("{path}:"), |line, need| line + " " + need);
         dep_index.insert(name, priority(&known, name), &line);
@@ -157,7 +158,7 @@ fn module_root(append: &InitramfsAppend) -> Option<GuestPath> {
     GuestPath::new(root.trim_end_matches('/')).ok()
 }
 
-fn priority(known: &BTreeMap<String, Dependency>, name: &str) -> u32 {
+fn priority(known: &BTreeMap<Cow<'_, str>, Dependency<'_>>, name: &str) -> u32 {
     known.get(name).map_or(0, |dependency| dependency.position)
 }
 

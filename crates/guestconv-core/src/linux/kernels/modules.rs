@@ -6,6 +6,7 @@ use crate::knowledge;
 use crate::linux::Probe;
 use crate::path::GuestPath;
 use crate::tree::{ReadError, hash};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most bytes of an index: Debian's `modules.alias` has 1.3 MB.
@@ -21,7 +22,8 @@ pub(super) struct Found {
 pub(super) fn of(probe: &Probe<'_>, dir: &GuestPath) -> Result<Found, ReadError> {
     let text = |name: &str| -> Result<String, ReadError> {
         let bytes = probe.tree.read(&dir.join(name), CAP_INDEX_BYTES)?.unwrap_or_default();
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     };
     let (dep, builtin, soft) = (text("modules.dep")?, text("modules.builtin")?, text("modules.softdep")?);
     let index = Index {
@@ -36,7 +38,7 @@ pub(super) fn of(probe: &Probe<'_>, dir: &GuestPath) -> Result<Found, ReadError>
             let driver = index.driver(name);
             let of_disks = matches!(device.class.as_str(), "block" | "controller");
             if let (Driver::Module { load }, true) = (&driver, of_disks) {
-                for module in load.iter().filter(|module| index.dependencies.contains_key(*module)) {
+                for module in load.iter().filter(|module| index.dependencies.contains_key(module.as_str())) {
                     if !files.contains_key(module) {
                         files.extend(index.file(probe, dir, module)?.map(|file| (module.clone(), file)));
                     }
@@ -48,13 +50,13 @@ pub(super) fn of(probe: &Probe<'_>, dir: &GuestPath) -> Result<Found, ReadError>
     Ok(Found { drivers, files })
 }
 
-struct Index {
-    dependencies: BTreeMap<String, Dependency>,
-    builtin: BTreeSet<String>,
+struct Index<'a> {
+    dependencies: BTreeMap<Cow<'a, str>, Dependency<'a>>,
+    builtin: BTreeSet<Cow<'a, str>>,
     soft: BTreeMap<String, modules::SoftDependency>,
 }
 
-impl Index {
+impl Index<'_> {
     fn driver(&self, name: &str) -> Driver {
         if self.builtin.contains(name) {
             return Driver::Builtin;
@@ -77,7 +79,7 @@ impl Index {
         for before in soft.into_iter().flat_map(|soft| &soft.before) {
             self.add(&modules::module_name(before), load, open);
         }
-        for need in dependency.needs.iter().rev() {
+        for need in dependency.needs().rev() {
             self.add(&modules::module_name(need), load, open);
         }
         load.push(name.to_owned());
@@ -93,7 +95,7 @@ impl Index {
         module: &str,
     ) -> Result<Option<ModuleFile>, ReadError> {
         let Some(dependency) = self.dependencies.get(module) else { return Ok(None) };
-        let path = relative(&dependency.path);
+        let path = relative(dependency.path);
         let file = hash(probe.tree, &dir.join(path))?;
         Ok(file.map(|file| ModuleFile { path: path.to_owned(), file }))
     }
