@@ -25,3 +25,4 @@ pub mod partition_table;
 pub mod shell_vars;
 pub mod superblock;
 pub mod version;
+pub mod xorg_conf;
