@@ -236,7 +236,8 @@ pub(crate) struct Prove {
     #[command(flatten)]
     pub(crate) wish: Wish,
     /// Boot on another machine than the plan's: vmware, vmware-old, virtio, virtio-scsi, ide, ahci, nvme, e1000.
-    #[arg(long, value_name = "NAME", help_heading = "Proof")]
+    #[arg(long, value_name = "NAME", help_heading = "Proof",
+          conflicts_with_all = ["description", "nics", "libvirt_xml", "rebuild"])]
     pub(crate) machine: Option<String>,
     /// How long the guest may take to come up.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Proof",
@@ -300,4 +301,37 @@ pub(crate) struct Schema {
 pub(crate) enum Document {
     /// The description as XML: RELAX NG.
     DescriptionXml,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::error::ErrorKind;
+
+    #[test]
+    fn nothing_is_silently_ignored() {
+        for (arguments, expected) in [
+            ("prove a --target kvm --machine vmware", None),
+            (
+                "prove a --target kvm --machine vmware --nic 52:54:00:00:00:01",
+                Some(ErrorKind::ArgumentConflict),
+            ),
+            ("prove a --target kvm --machine vmware --libvirt-xml x", Some(ErrorKind::ArgumentConflict)),
+            ("prove a --target kvm --machine vmware --description x", Some(ErrorKind::ArgumentConflict)),
+            ("prove a --target kvm --machine vmware --rebuild append", Some(ErrorKind::ArgumentConflict)),
+            ("prove a --target kvm --command id", Some(ErrorKind::MissingRequiredArgument)),
+            (
+                "plan a --target kvm --nic 52:54:00:00:00:01 --libvirt-xml x",
+                Some(ErrorKind::ArgumentConflict),
+            ),
+            ("inspect a --xml", Some(ErrorKind::MissingRequiredArgument)),
+            ("inspect a --target kvm --xml --json", Some(ErrorKind::ArgumentConflict)),
+            ("inspect a --format vhd", Some(ErrorKind::InvalidValue)),
+            ("plan a", Some(ErrorKind::MissingRequiredArgument)),
+            ("convert --target kvm", Some(ErrorKind::MissingRequiredArgument)),
+        ] {
+            let parsed = Arguments::try_parse_from(format!("guestconv {arguments}").split(' '));
+            assert_eq!(parsed.err().map(|error| error.kind()), expected, "{arguments}");
+        }
+    }
 }
