@@ -23,7 +23,6 @@ use ours::{Guestconv, Job, OurRun, Purpose};
 use parts::Part;
 use peers::{Accelerator, Outcome, Peer, Peers};
 use processes::Traffic;
-use report::Gap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -69,7 +68,7 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
     let subjects = guests.iter().zip(&images).map(|(name, image)| bench.subject(name, image));
     let subjects = subjects.collect::<Result<Vec<Subject>>>()?;
     let gap = bench.wish.gap();
-    let document = report::document(&machine, &subjects, gap);
+    let document = report::document(&machine, &subjects, gap.as_deref());
     print!("{document}");
     if gap.is_none() {
         let file = checkout().join("docs/benchmarks.md");
@@ -202,12 +201,11 @@ fn fresh_copy(image: &Path, disk: &Path) -> Result<()> {
 }
 
 impl Wish {
-    fn gap(&self) -> Gap {
-        match self {
-            Wish { with_peers: false, .. } => Some("without the peers"),
-            Wish { guests, .. } if !guests.is_empty() => Some("not all guests"),
-            _ => None,
-        }
+    /// Returns what a whole benchmark has and this has not; `None`: it is whole.
+    fn gap(&self) -> Option<String> {
+        let gaps = [(!self.guests.is_empty(), "not all guests"), (!self.with_peers, "without the peers")];
+        let gaps: Vec<&str> = gaps.into_iter().filter(|(is_one, _)| *is_one).map(|(_, text)| text).collect();
+        (!gaps.is_empty()).then(|| gaps.join(", "))
     }
 }
 
@@ -260,9 +258,14 @@ mod tests {
                 Wish { guests: vec!["a".into(), "b".into()], ..whole },
                 Some("not all guests"),
             ),
+            (
+                &["--guest", "a", "--without-peers"],
+                Wish { guests: vec!["a".into()], with_peers: false, ..whole },
+                Some("not all guests, without the peers"),
+            ),
         ] {
             let wish = asked(words).unwrap();
-            assert_eq!(wish.gap(), gap, "{words:?}");
+            assert_eq!(wish.gap().as_deref(), gap, "{words:?}");
             assert_eq!(wish, expected, "{words:?}");
         }
     }

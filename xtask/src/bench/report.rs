@@ -9,11 +9,8 @@ use super::subject::{OurFigures, Subject};
 use super::table::Table;
 use std::fmt::Write as _;
 
-/// What is wrong with a benchmark that is not the whole one; `None`: it is whole.
-pub(super) type Gap = Option<&'static str>;
-
-/// Returns the whole document.
-pub(super) fn document(machine: &Machine, subjects: &[Subject], gap: Gap) -> String {
+/// Returns the whole document. It says what it lacks, the gap, if it is not of a whole benchmark.
+pub(super) fn document(machine: &Machine, subjects: &[Subject], gap: Option<&str>) -> String {
     let mut text = String::from(
         "# Benchmarks\n\n\
          guestconv beside virt-inspector and virt-v2v-in-place: one run of `cargo xtask bench`, which wrote this page.\n\
