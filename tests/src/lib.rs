@@ -10,6 +10,8 @@
     reason = "it is a test's: what fails here fails the test"
 )]
 
+pub mod json_schema;
+
 pub use guestconv_core::fixtures::relaxng;
 
 use guestconv::core::change::Change;

@@ -8,7 +8,9 @@
 
 use guestconv::core::description::Choices;
 use guestconv::{ConvertOptions, Event, Options, Stage};
-use guestconv_system_tests::{are_identical, assert_as_before, copy, differing, planned, relaxng};
+use guestconv_system_tests::{
+    are_identical, assert_as_before, copy, differing, json_schema, planned, relaxng,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,7 +37,8 @@ fn line(name: &str) {
     let plan = guest.plan(target, &choices, &options).unwrap();
     assert!(!plan.steps.is_empty(), "{name} is not for {target} yet, so there is something to do");
     assert!(copy.is_pristine(), "{name}: inspect and plan wrote to the disk");
-    guest.convert(&plan, &ConvertOptions { choices: choices.clone(), plan: options.clone() }).unwrap();
+    let outcome =
+        guest.convert(&plan, &ConvertOptions { choices: choices.clone(), plan: options.clone() }).unwrap();
     assert!(was_untouched.load(Ordering::SeqCst), "{name}: the disk changed before the commit");
     assert!(!copy.is_pristine(), "{name}: the commit did not reach the disk");
     assert_eq!(copy.files(), ["disk.raw"], "{name}: something is left beside the disk");
@@ -57,6 +60,14 @@ fn line(name: &str) {
 
     assert_eq!(plan.hardware.firmware, copy.subject.firmware, "{name}");
     let proof = copy.boot(&plan.hardware);
+    for (schema, document) in [
+        ("description", serde_json::to_value(&described)),
+        ("plan", serde_json::to_value(&plan)),
+        ("outcome", serde_json::to_value(&outcome)),
+        ("proof", serde_json::to_value(&proof)),
+    ] {
+        json_schema::assert_valid(schema, &document.unwrap());
+    }
     assert_as_before(copy.subject, copy.subject.root, &proof);
 }
 

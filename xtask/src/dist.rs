@@ -6,7 +6,7 @@
 //! lib/pkgconfig/guestconv.pc           which tells its place from its own
 //! libexec/guestconv/                   the appliance, which program and library find from their own place
 //! include/guestconv.h
-//! share/                               man pages, completions, the schema, documents, licences, examples
+//! share/                               man pages, completions, the schemas, documents, licences, examples
 //! ```
 
 use crate::{appliance, checkout, run};
@@ -110,10 +110,9 @@ fn share(share: &Path, new: &Path) -> Result<()> {
         let from = root.join(name);
         installed(&from, &share.join("doc/guestconv").join(name_of(&from)?))?;
     }
-    for schema in files_of(&root.join("docs"))? {
-        if schema.extension().is_some_and(|extension| extension == "rng" || extension == "json") {
-            installed(&schema, &share.join("guestconv").join(name_of(&schema)?))?;
-        }
+    installed(&root.join("docs/guestconv.rng"), &share.join("guestconv/guestconv.rng"))?;
+    for schema in files_of(&root.join("docs/schemas"))? {
+        installed(&schema, &share.join("guestconv/schemas").join(name_of(&schema)?))?;
     }
     for example in optional_files_of(&root.join("examples"))? {
         installed(&example, &share.join("doc/guestconv/examples").join(name_of(&example)?))?;

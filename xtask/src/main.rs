@@ -18,6 +18,7 @@ mod demo;
 mod dist;
 mod guest;
 mod run;
+mod schemas;
 mod setup;
 mod test;
 #[cfg(test)]
@@ -57,6 +58,11 @@ const TASKS: &[Task] = &[
         name: "make-guest",
         help: "build real guests (NAME…, or all) and print their images",
         call: guest::task,
+    },
+    Task {
+        name: "schemas",
+        help: "write the JSON schemas of the documents, docs/schemas",
+        call: schemas::task,
     },
     Task { name: "test", help: "make what tests need and run them all", call: test::task },
 ];

@@ -299,8 +299,24 @@ pub(crate) struct Schema {
 /// The documents that have a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Document {
-    /// The description as XML: RELAX NG.
+    /// What inspect --xml writes and --description reads: RELAX NG. All others are JSON schemas.
     DescriptionXml,
+    /// What inspect --json writes with --target.
+    Description,
+    /// What inspect --json writes without --target.
+    Facts,
+    /// What plan --json writes.
+    Plan,
+    /// What convert --json writes.
+    Outcome,
+    /// What verify --json writes.
+    Report,
+    /// What prove --json writes.
+    Proof,
+    /// What targets --json writes.
+    Targets,
+    /// What any command writes to the standard error when it fails with --json.
+    Error,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use anstream::ColorChoice;
 use guestconv::core::text::visible;
 use guestconv::{Error, ErrorKind};
-use serde_json::json;
+use serde::Serialize;
 use std::error::Error as _;
 use std::io::{self, Write};
 
@@ -15,6 +15,21 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const NOT_PROVED: u8 = 5;
 /// Exit status: verify found something missing.
 pub(crate) const MISSING: u8 = 6;
+
+/// An error as programs read it: one line on the standard error.
+#[derive(Serialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Error"))]
+pub(crate) struct ErrorDocument<'a> {
+    /// Stable, kebab-case: callers may match on it. All codes are listed in `docs/errors.md`.
+    code: &'a str,
+    /// What sort of error it is; the exit status says the same, less finely.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = guestconv::ErrorKind::ALL.map(guestconv::ErrorKind::name))))]
+    kind: &'static str,
+    /// What failed, where, what to do.
+    message: String,
+}
 
 /// The exit status of a command, or why it ended early.
 pub(crate) type Done = guestconv::Result<u8>;
@@ -44,7 +59,9 @@ pub(crate) fn show(error: &Error, is_json: bool, color: ColorChoice) {
 }
 
 fn as_json(error: &Error) -> serde_json::Value {
-    json!({ "code": error.code(), "kind": error.kind().name(), "message": error.to_string() })
+    let document =
+        ErrorDocument { code: error.code(), kind: error.kind().name(), message: error.to_string() };
+    serde_json::to_value(document).expect("texts are JSON")
 }
 
 fn as_text(error: &Error) -> String {
@@ -68,10 +85,11 @@ fn as_text(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn every_kind_has_its_status() {
-        for (kind, expected) in [
+        let statuses = [
             (ErrorKind::InvalidArgument, 2),
             (ErrorKind::Disk, 7),
             (ErrorKind::Guest, 3),
@@ -82,7 +100,9 @@ mod tests {
             (ErrorKind::Commit, 4),
             (ErrorKind::Cancelled, 1),
             (ErrorKind::Bug, 1),
-        ] {
+        ];
+        assert_eq!(statuses.map(|(kind, _)| kind), ErrorKind::ALL);
+        for (kind, expected) in statuses {
             assert_eq!(status(&Error::new(kind, "code", "message")), expected, "{kind:?}");
         }
     }

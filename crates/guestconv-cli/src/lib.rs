@@ -25,6 +25,9 @@ use output::Output;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+#[cfg(feature = "schema")]
+pub use schema::schemas;
+
 /// Returns the definition of the command line, which manual pages and completions are made from.
 pub fn command() -> clap::Command {
     Arguments::command()

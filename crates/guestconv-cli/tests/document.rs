@@ -7,7 +7,7 @@
     reason = "it is a test: what fails here fails the test"
 )]
 
-use guestconv_system_tests::{Copy, copy, relaxng};
+use guestconv_system_tests::{Copy, copy, json_schema, relaxng};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -174,4 +174,46 @@ fn the_document_of_a_conversion_is_good_after_it() {
             "{more:?}"
         );
     }
+}
+
+/// What a program reads of the program: each document has its schema, which the program prints, too.
+#[test]
+fn each_document_is_as_its_schema_says() {
+    let Some(copy) = copy("debian-12-dep") else { return };
+    let target = copy.subject.target;
+    let json = |command: &str, more: &[&str], status: i32| {
+        let output = guestconv(&copy.disk, command, &[&["--json"], more].concat());
+        assert_eq!(output.status.code(), Some(status), "{command}: {output:?}");
+        let text = if output.stdout.is_empty() { &output.stderr } else { &output.stdout };
+        serde_json::from_slice::<serde_json::Value>(text).unwrap()
+    };
+    for (schema, command, more, status) in [
+        ("facts", "inspect", &[][..], 0),
+        ("description", "inspect", &["--target", target], 0),
+        ("plan", "plan", &["--target", target], 0),
+        ("report", "verify", &["--target", target], 6),
+        ("error", "plan", &["--target", "none"], 2),
+        ("outcome", "convert", &["--target", target], 0),
+        ("facts", "inspect", &[], 0),
+        ("plan", "plan", &["--target", target], 0),
+        ("report", "verify", &["--target", target], 0),
+    ] {
+        json_schema::assert_valid(schema, &json(command, more, status));
+    }
+}
+
+#[test]
+fn the_schemas_are_printed_and_what_needs_no_disk_is_as_they_say() {
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_guestconv")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    for name in ["description", "facts", "plan", "outcome", "report", "proof", "targets", "error"] {
+        let published = fs::read_to_string(docs.join(format!("schemas/{name}.json"))).unwrap();
+        assert!(run(&["schema", name]) == published, "{name}");
+    }
+    assert_eq!(run(&["schema", "description-xml"]), fs::read_to_string(docs.join("guestconv.rng")).unwrap());
+    json_schema::assert_valid("targets", &serde_json::from_str(&run(&["targets", "--json"])).unwrap());
 }

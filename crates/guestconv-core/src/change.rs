@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// One act on the files of one root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "change", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Change {
@@ -59,6 +60,7 @@ pub enum Change {
 
 /// What must be there before a file or link is removed or replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Before {
     /// A symbolic link that says this.
@@ -71,6 +73,7 @@ pub enum Before {
 
 /// Size and hash of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FileHash {
     /// Size in bytes.
@@ -81,6 +84,7 @@ pub struct FileHash {
 
 /// What is appended to an initramfs; the agent builds the segment from the guest's own modules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InitramfsAppend {
     /// The initramfs.
@@ -107,6 +111,7 @@ pub struct InitramfsAppend {
 
 /// How modules that were added to an initramfs are loaded at boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ModuleLoader {
     /// udev and libkmod load them by the generated index.
@@ -117,6 +122,7 @@ pub enum ModuleLoader {
 
 /// A module that is added to an initramfs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AddedModule {
     /// Its name as the kernel says it: `virtio_blk`.
@@ -131,6 +137,7 @@ pub struct AddedModule {
 
 /// A text file that is added to an initramfs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AddedText {
     /// Its path in the initramfs, links of parents resolved, without the leading `/`.

@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 
 /// The description of a guest for one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Description {
     /// Version of this document's shape: [`DESCRIPTION_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = DESCRIPTION_SCHEMA)))]
     pub schema: u32,
     /// The target's id.
     pub target: String,
@@ -34,6 +36,7 @@ pub const DESCRIPTION_SCHEMA: u32 = 1;
 
 /// What an installed system is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Info {
     /// Its root device.
@@ -58,6 +61,7 @@ pub struct Info {
 
 /// How the guest boots, for information.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Boot {
     /// `bios`, `uefi`, `both` or `none`.
@@ -68,6 +72,7 @@ pub struct Boot {
 
 /// A boot loader and where it is, for information.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Loader {
     /// Id of the disk that it is on: `sda`.
@@ -78,6 +83,7 @@ pub struct Loader {
 
 /// Classes of devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// Graphics adapters.
@@ -107,6 +113,7 @@ impl Class {
 
 /// One device with the drivers on offer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Device {
     /// Its class.

@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 /// All that inspection found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Facts {
     /// Version of this document's shape: [`FACTS_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = FACTS_SCHEMA)))]
     pub schema: u32,
     /// Disks, partitions, volumes, file systems.
     pub layout: Layout,
@@ -28,6 +30,7 @@ pub const FACTS_SCHEMA: u32 = 1;
 
 /// How a guest's disks can be started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Firmware {
     /// By BIOS only.
@@ -48,6 +51,7 @@ pub enum Firmware {
 
 /// One installed system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Root {
@@ -77,6 +81,7 @@ pub struct Root {
 
 /// What only a system of one kind has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum System {
@@ -86,6 +91,7 @@ pub enum System {
 
 /// A file system at its place in a root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Mount {
     /// Where.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the target must give the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Hardware {
@@ -29,6 +30,7 @@ pub struct Hardware {
 
 /// The firmware that a guest must be started by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum HardwareFirmware {
     /// BIOS: SeaBIOS.
@@ -39,6 +41,7 @@ pub enum HardwareFirmware {
 
 /// A disk that the target must give the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HardwareDisk {
     /// The disk's id in the description: `sda`.
@@ -51,6 +54,7 @@ pub struct HardwareDisk {
 
 /// A network card that the target must give the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HardwareNic {
     /// The interface's id in the description: `eth0`.

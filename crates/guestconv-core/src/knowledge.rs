@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 /// A hypervisor to boot on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Target {

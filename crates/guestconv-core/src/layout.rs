@@ -8,6 +8,7 @@ use std::fmt;
 
 /// The name of a block device in the documents: `/dev/sda`, `/dev/sda1`, `/dev/VG/LV`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct DeviceName(pub String);
 
@@ -19,6 +20,7 @@ impl fmt::Display for DeviceName {
 
 /// All of a guest's block devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
     /// The disks in the caller's order.
@@ -33,6 +35,7 @@ pub struct Layout {
 
 /// One disk of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Disk {
     /// Short name, unique: `sda`. The caller's, or by order.
@@ -48,6 +51,7 @@ pub struct Disk {
 
 /// Boot code that is recognised in the first sector of a disk or partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum BootCode {
     /// GRUB 2 or GRUB legacy: the text `GRUB` is there.
@@ -64,6 +68,7 @@ pub enum BootCode {
 
 /// A partition table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PartitionTable {
     /// Which kind.
@@ -76,6 +81,7 @@ pub struct PartitionTable {
 
 /// Kinds of partition tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TableKind {
     /// Master boot record.
@@ -86,6 +92,7 @@ pub enum TableKind {
 
 /// One partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Partition {
     /// Its name here: `/dev/sda1`.
@@ -120,6 +127,7 @@ impl Partition {
 
 /// An LVM2 volume group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VolumeGroup {
     /// Its name.
@@ -134,6 +142,7 @@ pub struct VolumeGroup {
 
 /// An LVM2 logical volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LogicalVolume {
     /// `/dev/VG/LV`.
@@ -148,6 +157,7 @@ pub struct LogicalVolume {
 
 /// A file system, swap space or container on a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Filesystem {
     /// The device it is on.

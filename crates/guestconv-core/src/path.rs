@@ -6,6 +6,7 @@ use std::fmt;
 
 /// An absolute, normalised path inside one root: it starts with `/`, has no empty, `.` or `..` parts and no NUL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct GuestPath(String);
 

@@ -21,10 +21,12 @@ use std::collections::BTreeMap;
 
 /// All that a conversion will do, and the hardware that the target must give the guest afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Plan {
     /// Version of this document's shape: [`PLAN_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = PLAN_SCHEMA)))]
     pub schema: u32,
     /// The target's id.
     pub target: String,
@@ -43,6 +45,7 @@ pub const PLAN_SCHEMA: u32 = 1;
 
 /// A root as apply needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlanRoot {
     /// The root's device, which names the root.
@@ -55,6 +58,7 @@ pub struct PlanRoot {
 
 /// Changes that only make sense together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// `PART/WHAT`, stable: `initramfs/append`.

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 
 /// What apply did: every step of the plan, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Outcome {
     /// Version of this document's shape: 1.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     pub schema: u32,
     /// One entry per step of the plan.
     pub steps: Vec<StepOutcome>,
@@ -31,6 +33,7 @@ impl Outcome {
 
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepOutcome {
     /// The step's id.
@@ -43,6 +46,7 @@ pub struct StepOutcome {
 
 /// What became of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StepStatus {
     /// All its changes were made.
@@ -55,6 +59,7 @@ pub enum StepStatus {
 
 /// A file that apply wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WrittenFile {
     /// Where it is in its root.
@@ -65,6 +70,7 @@ pub struct WrittenFile {
 
 /// Why something inside the appliance failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
     /// Stable, kebab-case.
@@ -75,10 +81,12 @@ pub struct Failure {
 
 /// What is still missing after apply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Report {
     /// Version of this document's shape: 1.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     pub schema: u32,
     /// The target's id.
     pub target: String,

@@ -7,6 +7,7 @@ use std::fmt;
 
 /// A text file of a guest with its content. `Debug` shows no content, since it may hold secrets.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TextFile {
     /// Where it is in its root.

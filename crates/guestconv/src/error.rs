@@ -46,6 +46,20 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::InvalidArgument,
+        Self::Disk,
+        Self::Guest,
+        Self::Changed,
+        Self::Appliance,
+        Self::Io,
+        Self::Verify,
+        Self::Commit,
+        Self::Cancelled,
+        Self::Bug,
+    ];
+
     /// Returns its name in documents, kebab-case.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 //! One bad input, and how it is tried with every command.
 
+use guestconv_system_tests::json_schema;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -54,6 +55,7 @@ impl Case {
             let expected =
                 serde_json::json!({ "code": self.code, "kind": self.kind, "message": self.message });
             let error: serde_json::Value = serde_json::from_str(&stderr).unwrap();
+            json_schema::assert_valid("error", &error);
             assert_eq!(
                 (status, stdout, error),
                 (Some(self.status), String::new(), expected),

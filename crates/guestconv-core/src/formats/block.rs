@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(le64(&bytes, usize::MAX), None);
         assert_eq!(be32(&bytes, 0), Some(0x0102_0304));
         assert_eq!(bytes.as_slice().bytes_at(6, 10).unwrap(), [7, 8]);
-        assert_eq!(bytes.as_slice().bytes_at(99, 10).unwrap(), []);
+        assert_eq!(bytes.as_slice().bytes_at(99, 10).unwrap(), Vec::<u8>::new());
     }
 
     #[test]

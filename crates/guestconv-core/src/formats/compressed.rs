@@ -9,6 +9,7 @@ use std::io::{BufRead, Read};
 
 /// How a segment of an initramfs is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
     /// Not at all: plain cpio.

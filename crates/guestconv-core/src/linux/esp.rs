@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of the EFI system partitions that are mounted in a root.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "EspFacts"))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// One per mounted EFI system partition.
@@ -25,6 +27,7 @@ pub struct Facts {
 
 /// One EFI system partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Esp {
     /// The partition.
@@ -37,6 +40,7 @@ pub struct Esp {
 
 /// A loader, or the configuration beside one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EspFile {
     /// The directory below `EFI`: `debian`, `BOOT`.

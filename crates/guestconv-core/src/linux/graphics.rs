@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "GraphicsFacts"))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// Settings of the X server that name a driver for a card.

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 /// One installed kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Kernel {
@@ -39,6 +40,7 @@ pub struct Kernel {
 
 /// How a kernel has a module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Driver {
     /// It is part of the kernel.
@@ -54,6 +56,7 @@ pub enum Driver {
 
 /// The file of a module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ModuleFile {
     /// Its path relative to the kernel's module directory.

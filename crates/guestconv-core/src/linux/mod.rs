@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of a Linux root.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "LinuxFacts"))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Facts {

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of SELinux in a root.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "SelinuxFacts"))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// `enforcing` or `permissive`; `None` if it is disabled or not there.

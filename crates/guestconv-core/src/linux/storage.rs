@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 /// The files that name the guest's disks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "StorageFacts"))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// `/etc/fstab`; `None` if there is none.

@@ -27,6 +27,8 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "ToolsFacts"))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// The families of tools that are there.
@@ -37,6 +39,7 @@ pub struct Facts {
 
 /// A family of tools that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Found {
     /// Its id, which is the hypervisor that it belongs to: `vmware`.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 /// One thing that starts a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Start {
     /// A link of systemd or OpenRC that an administrator may remove: wanted, required, alias, runlevel.

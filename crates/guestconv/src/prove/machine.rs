@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The hardware that a guest is booted on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
     /// Machine type by QEMU's name: `q35` or `pc`.
@@ -33,6 +34,7 @@ pub struct Machine {
 
 /// A disk of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MachineDisk {
     /// QEMU's device name: `virtio-blk-pci`, `scsi-hd`, `ide-hd`, `nvme`.
@@ -44,6 +46,7 @@ pub struct MachineDisk {
 
 /// A network card of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MachineNic {
     /// The interface's id in the description: `eth0`.
@@ -60,6 +63,7 @@ pub struct MachineNic {
 
 /// What the firmware says of the maker of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Smbios {
     /// The manufacturer: `VMware, Inc.`.

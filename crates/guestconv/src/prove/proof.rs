@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 /// What a guest did when it was booted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Proof {
     /// Version of this document's shape: [`PROOF_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = PROOF_SCHEMA)))]
     pub schema: u32,
     /// Whether the guest came up, with all that was expected of its network.
     pub passed: bool,
@@ -50,6 +52,7 @@ pub const PROOF_SCHEMA: u32 = 1;
 
 /// How far a guest came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum State {
@@ -100,6 +103,7 @@ impl State {
 
 /// What became of a network card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProofNic {
     /// The interface's id in the description.
@@ -116,6 +120,7 @@ pub struct ProofNic {
 
 /// An address of a guest, and how it is known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProofAddress {
     /// The address, without a prefix length.
@@ -126,6 +131,7 @@ pub struct ProofAddress {
 
 /// How an address is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Evidence {
@@ -143,6 +149,7 @@ pub enum Evidence {
 
 /// What a command in the guest printed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CommandOutput {
     /// Its exit status.

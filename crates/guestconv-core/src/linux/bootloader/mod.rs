@@ -27,6 +27,8 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of a root's boot loaders.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "BootloaderFacts"))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// The boot loaders that have their files in this root.
@@ -37,6 +39,7 @@ pub struct Facts {
 
 /// A boot loader with the files that it reads and those that it is made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Loader {
     /// Which one.
@@ -49,6 +52,7 @@ pub struct Loader {
 
 /// The boot loaders that are known, by the names in the documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum LoaderKind {
@@ -76,6 +80,8 @@ impl LoaderKind {
 
 /// A file of a boot loader.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "BootConfig"))]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// What it is for.
@@ -86,6 +92,7 @@ pub struct Config {
 
 /// What a file of a boot loader is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// The menu, in the loader's own language.
@@ -108,6 +115,7 @@ pub enum Role {
 
 /// An entry of a boot menu that starts a kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Whose menu it is in.

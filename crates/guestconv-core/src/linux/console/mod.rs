@@ -25,6 +25,8 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of the logins on consoles. What command lines say is with the boot loaders.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "ConsoleFacts"))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// The program that starts everything, as far as it is known.
@@ -43,6 +45,7 @@ pub struct Facts {
 
 /// The programs that start a guest's services.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Init {
@@ -59,6 +62,7 @@ pub enum Init {
 
 /// A link of systemd that starts a login on a serial terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Getty {
     /// The link.

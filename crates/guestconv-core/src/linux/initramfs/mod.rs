@@ -26,6 +26,8 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of initramfs images and of what makes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "InitramfsFacts"))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// The images that kernels are started with.
@@ -36,6 +38,7 @@ pub struct Facts {
 
 /// An initramfs image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Image {
@@ -61,6 +64,7 @@ pub struct Image {
 
 /// A text file in an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImageText {
     /// Its path, links of parents resolved, without the leading `/`.
@@ -73,6 +77,7 @@ pub struct ImageText {
 
 /// A program that makes images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Tool {
@@ -84,6 +89,7 @@ pub enum Tool {
 
 /// A program that makes images, with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The program.

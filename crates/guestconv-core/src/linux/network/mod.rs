@@ -23,6 +23,8 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of a root's network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "NetworkFacts"))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// The interfaces that the guest configures or names, in the order in which the source numbered them.
@@ -47,6 +49,7 @@ pub struct Facts {
 
 /// A network interface that the guest knows by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Interface {
     /// Its name in the guest: `eth0`.
@@ -57,6 +60,8 @@ pub struct Interface {
 
 /// A file that configures interfaces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "NetworkConfig"))]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Who reads it.
@@ -67,6 +72,7 @@ pub struct Config {
 
 /// Who configures interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Stack {
@@ -84,6 +90,7 @@ pub enum Stack {
 
 /// Who gives interfaces their names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Naming {
     /// systemd's udev, by `.link` files.
