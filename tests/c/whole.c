@@ -122,6 +122,54 @@ closed_by_a_callback (void)
   guestconv_free (xml);
 }
 
+static void
+no_place_for_overlays (void)
+{
+  guestconv_h *h = guestconv_create ();
+  char *xml;
+
+  CHECK (h, guestconv_add_drive_format (h, "test.img", NULL, "raw") == 0);
+  CHECK (h, guestconv_set_overlay_dir (h, "nowhere") == 0);
+  CHECK (h, (xml = guestconv_inspect (h, "kvm")) != NULL);
+  CHECK (h, guestconv_convert (h, xml) == -1);
+  CODE_IS (h, "overlay-failed");
+  guestconv_free (xml);
+  guestconv_close (h);
+}
+
+static void *
+described (void *xml)
+{
+  guestconv_h *h = opened ();
+
+  CHECK (h, (*(char **) xml = guestconv_inspect (h, "kvm")) != NULL);
+  guestconv_close (h);
+  return NULL;
+}
+
+/* Different handles are used by different threads at the same time, here for one disk. */
+static void
+at_the_same_time (void)
+{
+  enum { THREADS = 8 };
+  pthread_t threads[THREADS];
+  char *xml[THREADS];
+  int i;
+
+  for (i = 0; i < THREADS; i++)
+    if (pthread_create (&threads[i], NULL, described, &xml[i]) != 0)
+      abort ();
+  for (i = 0; i < THREADS; i++)
+    if (pthread_join (threads[i], NULL) != 0)
+      abort ();
+  for (i = 1; i < THREADS; i++) {
+    if (strcmp (xml[i], xml[0]) != 0)
+      abort ();
+    guestconv_free (xml[i]);
+  }
+  guestconv_free (xml[0]);
+}
+
 /* Returns the description with another card for the network. */
 static char *
 edited (guestconv_h *h, const char *xml)
@@ -203,6 +251,8 @@ main (void)
 {
   cancelled ();
   closed_by_a_callback ();
+  no_place_for_overlays ();
+  at_the_same_time ();
   converted ();
   printf ("Success\n");
   return 0;

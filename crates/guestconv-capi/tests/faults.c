@@ -1,8 +1,11 @@
-/* What a C program may do wrong is an error with a code, and never a crash. Run where a file "disk" is that holds nothing
- * and a directory "empty". */
+/* What a C program may do wrong is an error with a code, and never a crash. Run where a file "disk" is that holds nothing,
+ * an image "layered" that names a file which is not there, a directory "empty", and an appliance "hangs" that does. */
+#define _POSIX_C_SOURCE 200809L
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <guestconv.h>
 
@@ -105,6 +108,56 @@ wrong_order (void)
   guestconv_close (h);
 }
 
+static void
+options (void)
+{
+  guestconv_h *h = guestconv_create ();
+
+  DONE (guestconv_add_drive_format (h, "disk", NULL, "raw"));
+  DONE (guestconv_set_appliance (h, "hangs"));
+  DONE (guestconv_set_time_limit (h, 1));
+  FAILS_STRING (guestconv_inspect (h, "kvm"), "appliance-timeout");
+  guestconv_close (h);
+
+  h = guestconv_create ();
+  DONE (guestconv_add_drive_format (h, "layered", NULL, "qcow2"));
+  FAILS_STRING (guestconv_inspect (h, "kvm"), "backing-file-not-allowed");
+  DONE (guestconv_set_allow_backing (h, 1));
+  FAILS_STRING (guestconv_inspect (h, "kvm"), "backing-file-not-opened");
+  DONE (guestconv_set_allow_backing (h, 0));
+  FAILS_STRING (guestconv_inspect (h, "kvm"), "backing-file-not-allowed");
+  guestconv_close (h);
+}
+
+/* Cancels the handle when the call on it has been at work for a while. */
+static void *
+cancel_later (void *h)
+{
+  const struct timespec while_ = { 0, 500 * 1000 * 1000 };
+
+  nanosleep (&while_, NULL);
+  guestconv_cancel (h);
+  return NULL;
+}
+
+static void
+cancel (void)
+{
+  guestconv_h *h = guestconv_create ();
+  pthread_t thread;
+  time_t begun = time (NULL);
+
+  DONE (guestconv_add_drive_format (h, "disk", NULL, "raw"));
+  DONE (guestconv_set_appliance (h, "hangs"));
+  DONE (guestconv_set_time_limit (h, 60));
+  CHECK (pthread_create (&thread, NULL, cancel_later, h) == 0);
+  FAILS_STRING (guestconv_inspect (h, "kvm"), "cancelled");
+  CHECK (time (NULL) - begun < 30);
+  CHECK (pthread_join (thread, NULL) == 0);
+  FAILS_STRING (guestconv_inspect (h, "kvm"), "cancelled");
+  guestconv_close (h);
+}
+
 int
 main (void)
 {
@@ -112,6 +165,8 @@ main (void)
   without_a_handle ();
   wrong_arguments ();
   wrong_order ();
+  options ();
+  cancel ();
   printf ("Success\n");
   return 0;
 }
