@@ -190,6 +190,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn pages_completions_and_schemas_are_where_they_are_looked_for() {
+        let tree = tempfile::tempdir().unwrap();
+        share(&tree.path().join("share"), tree.path()).unwrap();
+        let pages = ["", "-inspect", "-plan", "-convert", "-verify", "-prove", "-targets", "-schema"];
+        let documents = ["description", "facts", "plan", "outcome", "report", "proof", "targets", "error"];
+        let others = COMPLETIONS.map(|(_, place)| place.to_owned());
+        let missing: Vec<String> = (pages.iter().map(|name| format!("share/man/man1/guestconv{name}.1")))
+            .chain(documents.iter().map(|name| format!("share/guestconv/schemas/{name}.json")))
+            .chain(others)
+            .chain(["share/guestconv/guestconv.rng".to_owned()])
+            .filter(|file| !tree.path().join(file).is_file())
+            .collect();
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    #[test]
     fn the_package_configuration_can_be_moved() {
         assert_eq!(
             package_config(),

@@ -17,6 +17,8 @@ mod debian;
 mod demo;
 mod dist;
 mod guest;
+mod man;
+mod published;
 mod run;
 mod schemas;
 mod setup;
@@ -63,6 +65,11 @@ const TASKS: &[Task] = &[
         name: "schemas",
         help: "write the JSON schemas of the documents, docs/schemas",
         call: schemas::task,
+    },
+    Task {
+        name: "man",
+        help: "write manual pages and completions, docs/man and docs/completions",
+        call: man::task,
     },
     Task { name: "test", help: "make what tests need and run them all", call: test::task },
 ];

@@ -1,5 +1,6 @@
 //! The arguments. Manual pages and completions are made from these texts.
 
+use crate::manual;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 /// It looks at the disks of a guest, says what it is and which devices it can have on the target, and converts it in
 /// place. All writes go to overlays; the disks change only when a second look agrees. It needs neither root nor KVM.
 #[derive(Debug, Parser)]
-#[command(name = "guestconv", version, max_term_width = 100, propagate_version = true, after_help = STATUSES)]
+#[command(name = "guestconv", version, max_term_width = 100, propagate_version = true, after_help = manual::statuses())]
 pub(crate) struct Arguments {
     /// When to colour what is written.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
@@ -18,10 +19,6 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
-
-const STATUSES: &str = "Exit status: 0 done, 1 failed and nothing changed, 2 usage or the caller's document, 3 the guest \
-cannot be converted, 4 failed during the commit (the next call finishes it), 5 the guest did not boot, 6 something is \
-missing, 7 a disk cannot be opened.";
 
 /// When output is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -9,6 +9,7 @@ mod failure;
 mod findings;
 mod inspect;
 mod job;
+pub mod manual;
 mod output;
 mod plan;
 mod progress;
