@@ -503,7 +503,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__schema)
-            opts="-h -V --color --help --version description-xml description facts plan outcome report proof targets error"
+            opts="-h -V --color --help --version description-xml description facts plan outcome report proof targets event error"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -194,7 +194,8 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         share(&tree.path().join("share"), tree.path()).unwrap();
         let pages = ["", "-inspect", "-plan", "-convert", "-verify", "-prove", "-targets", "-schema"];
-        let documents = ["description", "facts", "plan", "outcome", "report", "proof", "targets", "error"];
+        let documents =
+            ["description", "facts", "plan", "outcome", "report", "proof", "targets", "event", "error"];
         let others = COMPLETIONS.map(|(_, place)| place.to_owned());
         let missing: Vec<String> = (pages.iter().map(|name| format!("share/man/man1/guestconv{name}.1")))
             .chain(documents.iter().map(|name| format!("share/guestconv/schemas/{name}.json")))

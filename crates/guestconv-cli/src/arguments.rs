@@ -312,6 +312,8 @@ pub(crate) enum Document {
     Proof,
     /// What targets --json writes.
     Targets,
+    /// A line that --progress json writes to the standard error, and --timings beside --json.
+    Event,
     /// What any command writes to the standard error when it fails with --json.
     Error,
 }

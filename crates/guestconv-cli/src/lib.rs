@@ -5,6 +5,7 @@
 
 mod arguments;
 mod convert;
+mod event;
 mod failure;
 mod findings;
 mod inspect;

@@ -2,8 +2,8 @@
 //! or one JSON object per line; or nothing.
 
 use crate::arguments::Progress;
+use crate::event::EventDocument;
 use guestconv::{Event, Observer, Stage};
-use serde_json::json;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -74,18 +74,18 @@ impl Shown {
     }
 
     fn json(&self, event: &Event<'_>) {
-        let object = match event {
-            Event::Started(stage) => json!({ "event": "started", "stage": stage.name() }),
+        let document = match event {
+            Event::Started(stage) => EventDocument::Started { stage: stage.name() },
             Event::Progress { stage, done, total } => {
-                json!({ "event": "progress", "stage": stage.name(), "done": done, "total": total })
+                EventDocument::Progress { stage: stage.name(), done: *done, total: *total }
             }
             Event::Finished(stage, took) => {
-                json!({ "event": "finished", "stage": stage.name(), "seconds": took.as_secs_f64() })
+                EventDocument::Finished { stage: stage.name(), seconds: took.as_secs_f64() }
             }
-            Event::Log(text) => json!({ "event": "log", "text": text }),
+            Event::Log(text) => EventDocument::Log { text },
             _ => return,
         };
-        say(&format!("{object}\n"));
+        say(&document.line());
     }
 }
 

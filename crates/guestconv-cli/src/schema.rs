@@ -17,6 +17,7 @@ pub(crate) fn run(arguments: &arguments::Schema, output: &mut Output) -> Done {
         Document::Report => include_str!("../../../docs/schemas/report.json"),
         Document::Proof => include_str!("../../../docs/schemas/proof.json"),
         Document::Targets => include_str!("../../../docs/schemas/targets.json"),
+        Document::Event => include_str!("../../../docs/schemas/event.json"),
         Document::Error => include_str!("../../../docs/schemas/error.json"),
     })?;
     Ok(DONE)
@@ -44,6 +45,7 @@ pub fn schemas() -> Vec<(&'static str, serde_json::Value)> {
         ("report", schema::<report::Report>()),
         ("proof", schema::<guestconv::prove::Proof>()),
         ("targets", schema::<Vec<knowledge::Target>>()),
+        ("event", schema::<crate::event::EventDocument<'_>>()),
         ("error", schema::<crate::failure::ErrorDocument<'_>>()),
     ]
 }

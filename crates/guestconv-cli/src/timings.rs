@@ -1,10 +1,10 @@
 //! `--timings`: where the time went and what was read and written; a table for people, beside `--json` one JSON object.
 
 use crate::arguments;
+use crate::event::{DiskDocument, EventDocument, PartDocument};
 use crate::inspect::size;
 use crate::table;
 use guestconv::{Guest, Timings};
-use serde_json::{Value, json};
 use std::io::Write;
 
 /// Writes the times to the standard error, if they are wanted.
@@ -15,36 +15,28 @@ pub(crate) fn show(arguments: &arguments::Guest, guest: &Guest, is_json: bool) {
     let timings = guest.timings();
     let disks: Vec<String> = guest.disks().into_iter().map(|disk| disk.name).collect();
     let text = match is_json {
-        true => format!("{}\n", as_json(&timings, &disks)),
+        true => as_document(&timings, &disks).line(),
         false => as_text(&timings, &disks),
     };
     // Times are an extra: if nobody reads them, the command is done all the same.
     drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
-/// Returns the times as one object of the kind that `--progress json` writes.
-fn as_json(timings: &Timings, disks: &[String]) -> Value {
-    let parts = timings.parts.iter().map(|timing| {
-        json!({
-            "stage": timing.stage.name(),
-            "part": timing.part,
-            "seconds": timing.duration.as_secs_f64(),
-        })
+/// Returns the times as a line of the kind that `--progress json` writes.
+fn as_document<'a>(timings: &'a Timings, disks: &'a [String]) -> EventDocument<'a> {
+    let parts = timings.parts.iter().map(|timing| PartDocument {
+        stage: timing.stage.name(),
+        part: &timing.part,
+        seconds: timing.duration.as_secs_f64(),
     });
-    let disks = disks.iter().zip(&timings.disks).map(|(disk, traffic)| {
-        json!({
-            "disk": disk,
-            "read_bytes": traffic.read_bytes,
-            "written_bytes": traffic.written_bytes,
-            "requests": traffic.requests,
-            "committed_bytes": traffic.committed_bytes,
-        })
+    let disks = disks.iter().zip(&timings.disks).map(|(disk, traffic)| DiskDocument {
+        disk,
+        read_bytes: traffic.read_bytes,
+        written_bytes: traffic.written_bytes,
+        requests: traffic.requests,
+        committed_bytes: traffic.committed_bytes,
     });
-    json!({
-        "event": "timings",
-        "parts": parts.collect::<Vec<_>>(),
-        "disks": disks.collect::<Vec<_>>(),
-    })
+    EventDocument::Timings { parts: parts.collect(), disks: disks.collect() }
 }
 
 fn as_text(timings: &Timings, disks: &[String]) -> String {

@@ -8,6 +8,7 @@
 )]
 
 use guestconv_system_tests::{Copy, copy, json_schema, relaxng};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -210,10 +211,25 @@ fn the_schemas_are_printed_and_what_needs_no_disk_is_as_they_say() {
         String::from_utf8(output.stdout).unwrap()
     };
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    for name in ["description", "facts", "plan", "outcome", "report", "proof", "targets", "error"] {
+    for name in ["description", "facts", "plan", "outcome", "report", "proof", "targets", "event", "error"] {
         let published = fs::read_to_string(docs.join(format!("schemas/{name}.json"))).unwrap();
         assert!(run(&["schema", name]) == published, "{name}");
     }
     assert_eq!(run(&["schema", "description-xml"]), fs::read_to_string(docs.join("guestconv.rng")).unwrap());
     json_schema::assert_valid("targets", &serde_json::from_str(&run(&["targets", "--json"])).unwrap());
+}
+
+#[test]
+fn each_line_of_progress_is_as_its_schema_says() {
+    let Some(copy) = copy("debian-12-dep") else { return };
+    let more = ["--target", copy.subject.target, "--json", "--progress", "json", "--timings"];
+    let output = guestconv(&copy.disk, "convert", &more);
+    assert!(output.status.success(), "{output:?}");
+    let mut events = BTreeSet::new();
+    for line in String::from_utf8(output.stderr).unwrap().lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        json_schema::assert_valid("event", &event);
+        events.insert(event["event"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(Vec::from_iter(events), ["finished", "progress", "started", "timings"]);
 }

@@ -3,6 +3,7 @@
 use super::super::xml::tests::seed;
 use super::*;
 use crate::fixtures::relaxng::assert_valid;
+use std::collections::BTreeSet;
 
 #[test]
 fn an_unedited_document_chooses_what_was_described() {
@@ -174,4 +175,43 @@ fn hostile_documents_are_refused() {
         assert_eq!(require_description(&text), Err(refusal), "no guest is needed for that: {text:.80}");
     }
     assert_eq!(require_description(&seed().to_xml()), Ok(()));
+}
+
+/// Returns the attributes and the elements that the schema has directly in a pattern.
+fn parts(grammar: &Document<'_>, pattern: Node<'_, '_>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut attributes, mut children) = (BTreeSet::new(), BTreeSet::new());
+    for node in elements(pattern) {
+        let name = node.attribute("name").unwrap_or_default();
+        let inside = match node.tag_name().name() {
+            "attribute" => (BTreeSet::from([name.to_owned()]), BTreeSet::new()),
+            "element" => (BTreeSet::new(), BTreeSet::from([name.to_owned()])),
+            "ref" => {
+                let is_it = |node: &Node<'_, '_>| {
+                    node.has_tag_name(("http://relaxng.org/ns/structure/1.0", "define"))
+                        && node.attribute("name") == Some(name)
+                };
+                parts(grammar, grammar.descendants().find(is_it).unwrap())
+            }
+            _ => parts(grammar, node),
+        };
+        attributes.extend(inside.0);
+        children.extend(inside.1);
+    }
+    (attributes, children)
+}
+
+/// What the schema lets stand somewhere, the reader knows there, and the other way round.
+#[test]
+fn the_schema_has_the_vocabulary_of_the_reader() {
+    let grammar = Document::parse(include_str!("../../../../../docs/guestconv.rng")).unwrap();
+    let mut seen = BTreeSet::new();
+    for element in grammar.descendants().filter(|node| node.tag_name().name() == "element") {
+        let name = element.attribute("name").unwrap();
+        let (attributes, children) = known(name);
+        let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(parts(&grammar, element), (set(attributes), set(children)), "{name}");
+        seen.insert(name);
+    }
+    let missing: Vec<_> = VOCABULARY.iter().filter(|(name, ..)| !seen.contains(name)).collect();
+    assert_eq!(missing, Vec::<&(&str, &[&str], &[&str])>::new());
 }
