@@ -8,6 +8,7 @@ pub mod cmdline;
 pub mod compressed;
 pub mod cpio;
 pub mod crypttab;
+pub mod extlinux;
 pub mod fields;
 pub mod file_contexts;
 pub mod fstab;

@@ -6,7 +6,7 @@ use super::{Config, LoaderKind, Role};
 use crate::formats::cmdline::{self, CmdlineEdit, Operation, Word};
 use crate::formats::fields::replaced;
 use crate::formats::grub_cfg::{self, Item};
-use crate::formats::{bls, grub_legacy, grubenv, shell_vars};
+use crate::formats::{bls, extlinux, grub_legacy, grubenv, shell_vars};
 use std::ops::Range;
 
 /// Shell variables that hold command lines. The first is for all entries; `*_APPEND` are SUSE's of the time before GRUB 2.
@@ -40,9 +40,14 @@ pub(super) fn edited(
 ) -> Result<String, NoRoom> {
     Ok(match config.role {
         Role::Menu if kind == LoaderKind::GrubLegacy => legacy_menu(text, usual, decide),
+        Role::Menu if kind == LoaderKind::Extlinux => extlinux::with_cmdlines(text, |arguments, used| {
+            let initramfs = if used { Initramfs::Used } else { Initramfs::Absent };
+            decide(&cmdline::words(arguments), initramfs)
+        }),
         Role::Menu | Role::MenuTemplate => grub_menu(text, usual, decide),
         Role::Environment => return environment(text, usual, decide),
         Role::BlsEntry => bls_entry(text, decide),
+        Role::Defaults if kind == LoaderKind::Extlinux => extlinux_defaults(text, usual, decide),
         Role::Defaults => defaults(text, config.file.path.file_name() == "grub", usual, decide),
         Role::KernelCmdline => {
             let words = cmdline::words(text);
@@ -222,6 +227,19 @@ fn defaults(text: &str, is_main: bool, usual: Initramfs, decide: &mut Decide<'_>
         }
     }
     result
+}
+
+/// Alpine keeps the root apart from the other arguments.
+fn extlinux_defaults(text: &str, usual: Initramfs, decide: &mut Decide<'_>) -> String {
+    let text = shell_vars::edited(text, "default_kernel_opts", |value| {
+        cmdline::edited(value, &decide(&cmdline::words(value), usual))
+    });
+    shell_vars::edited(&text, "root", |value| {
+        let argument = format!("root={value}");
+        let edit = decide(&cmdline::words(&argument), usual).without_additions();
+        let new = cmdline::edited(&argument, &edit);
+        new.strip_prefix("root=").unwrap_or(value).to_owned()
+    })
 }
 
 fn addition(operation: &Operation) -> Option<&str> {

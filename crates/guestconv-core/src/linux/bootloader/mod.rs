@@ -5,6 +5,7 @@
 mod bls;
 mod device_map;
 mod edits;
+mod extlinux;
 mod grub2;
 mod grub_legacy;
 mod names;
@@ -152,9 +153,11 @@ pub fn facts(probe: &Probe<'_>, findings: &mut Vec<Finding>) -> Result<Facts, Re
     let grub_reads_bls = grub2.as_ref().is_some_and(|(loader, _)| loader.configs.iter().any(is_bls));
     // A menu of GRUB legacy that an upgrade left behind is not what boots.
     let legacy = if grub2.is_some() { None } else { grub_legacy::facts(probe)? };
+    let has_grub = grub2.is_some() || legacy.is_some();
+    let extlinux = if has_grub { None } else { extlinux::facts(probe)? };
     let systemd = systemd_boot::facts(probe, grub_reads_bls, findings)?;
     let mut facts = Facts::default();
-    for (loader, entries) in [grub2, legacy, systemd].into_iter().flatten() {
+    for (loader, entries) in [grub2, legacy, extlinux, systemd].into_iter().flatten() {
         let has_default = facts.entries.iter().any(|entry: &Entry| entry.default);
         facts.loaders.push(loader);
         facts.entries.extend(

@@ -3,7 +3,7 @@
 
 use super::edits::{self, Decide, NoRoom};
 use super::names::{self, Initramfs};
-use super::{Config, Facts, Loader, LoaderKind, Role, device_map};
+use super::{Config, Facts, Loader, Role, device_map};
 use crate::finding::Finding;
 use crate::formats::cmdline::{self, CmdlineEdit, Word};
 use crate::formats::shell_vars;
@@ -15,7 +15,7 @@ pub fn plan(context: &Context<'_>, facts: &Facts, draft: &mut Draft) {
     let usual = usual(context, facts);
     let mut findings = Vec::new();
     for loader in &facts.loaders {
-        let id = format!("{}/devices", loader.kind.as_str());
+        let id = format!("{}/devices", loader.kind.name());
         let why = "the kernel finds its devices by names that hold on every bus, whatever the target calls its disks";
         draft.step(context, &id, why, |step| {
             for config in &loader.configs {
@@ -114,18 +114,6 @@ fn commands(
                           into the block; shorten kernelopts in the guest";
             findings.push(Finding::error("grubenv-full", reason).about(config.file.path.as_str()));
             text.to_owned()
-        }
-    }
-}
-
-impl LoaderKind {
-    /// Returns its name in the documents: `grub2`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Grub2 => "grub2",
-            Self::GrubLegacy => "grub-legacy",
-            Self::SystemdBoot => "systemd-boot",
-            Self::Extlinux => "extlinux",
         }
     }
 }
