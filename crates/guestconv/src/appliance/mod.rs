@@ -91,6 +91,7 @@ impl Runner {
             initramfs: &initramfs,
             sockets: &sockets,
             time_limit: self.time_limit,
+            is_disposable: job.durability == Durability::None,
         };
         let ended = Process::start(&start)?.wait(&self.cancel)?;
         let was_served = servers.iter().any(Server::was_connected);

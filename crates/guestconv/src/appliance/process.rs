@@ -34,6 +34,8 @@ pub(super) struct Start<'a> {
     pub(super) initramfs: &'a File,
     pub(super) sockets: &'a [&'a Path],
     pub(super) time_limit: Duration,
+    /// Whether nothing of it is kept but its reply: then nobody waits until it has powered off.
+    pub(super) is_disposable: bool,
 }
 
 /// A running appliance; killed and reaped when this goes.
@@ -46,6 +48,7 @@ pub(super) struct Process {
     said: Vec<u8>,
     started: Instant,
     time_limit: Duration,
+    is_disposable: bool,
     landlock: Landlock,
 }
 
@@ -53,8 +56,8 @@ pub(super) struct Process {
 pub(super) struct Ended {
     /// What the agent replied, if anything.
     pub(super) incoming: Incoming,
-    /// How the process ended.
-    pub(super) status: ExitStatus,
+    /// How the process ended; `None` if it was not waited for.
+    pub(super) status: Option<ExitStatus>,
     /// The last lines of the kernel.
     pub(super) said: String,
     /// Whether Landlock confined it.
@@ -75,6 +78,8 @@ impl Process {
             .arg(format!("mem={MEMORY_MIB}M"))
             .arg(format!("initrd=/proc/self/fd/{}", start.initramfs.as_raw_fd()))
             .args(["lpj=5000000", "seccomp=auto", "quiet", "con=null", "con0=null", "ssl=null"])
+            // JFS would take tables for many writers at once, which cost time at every start.
+            .args(["jfs.nTxBlock=128", "jfs.nTxLock=1024"])
             .arg(format!("ssl0=fd:{}", theirs.as_raw_fd()))
             .arg(format!("uml_dir={}", directory.join("uml").display()))
             .args(start.sockets.iter().map(|socket| format!("virtio_uml.device={}:2", socket.display())))
@@ -106,13 +111,14 @@ impl Process {
             said: Vec::new(),
             started,
             time_limit: start.time_limit,
+            is_disposable: start.is_disposable,
             landlock,
         };
         process.reply.set_nonblocking(true).map_err(failed)?;
         Ok(process)
     }
 
-    /// Waits until the process has ended by itself.
+    /// Waits until the process has ended by itself, or has replied if that is all.
     ///
     /// # Errors
     /// `appliance-timeout`, `cancelled`, `appliance-reply`: the process is killed then.
@@ -126,6 +132,9 @@ impl Process {
             is_open = is_open && self.receive(&mut incoming)?;
             if incoming.is_complete() {
                 replied.get_or_insert_with(Instant::now);
+                if self.is_disposable {
+                    return Ok(self.ended_with(incoming, None));
+                }
             }
             if let Some(status) = self.child.try_wait().map_err(waiting)? {
                 // All that it said is in the socket and the pipe by now.
@@ -133,7 +142,7 @@ impl Process {
                 if is_open {
                     self.receive(&mut incoming)?;
                 }
-                return Ok(Ended { incoming, status, said: self.last_lines(), landlock: self.landlock });
+                return Ok(self.ended_with(incoming, Some(status)));
             }
             cancel.check()?;
             let is_late = self.started.elapsed() > self.time_limit;
@@ -189,6 +198,10 @@ impl Process {
         }
     }
 
+    fn ended_with(&self, incoming: Incoming, status: Option<ExitStatus>) -> Ended {
+        Ended { incoming, status, said: self.last_lines(), landlock: self.landlock }
+    }
+
     fn last_lines(&self) -> String {
         let text = String::from_utf8_lossy(&self.said);
         let is_plain = |c: &char| *c == '\n' || !c.is_control();
@@ -225,10 +238,11 @@ impl Ended {
         if self.incoming.is_complete() {
             return self.incoming.parse();
         }
+        let status = self.status.map_or_else(|| "not waited for".to_owned(), |status| status.to_string());
         if !was_served && self.incoming.is_empty() {
-            return Err(cannot_start(&format!("{}{}", self.status, last_words(&self.said))));
+            return Err(cannot_start(&format!("{status}{}", last_words(&self.said))));
         }
-        let message = format!("the appliance died ({}){}", self.status, last_words(&self.said));
+        let message = format!("the appliance died ({status}){}", last_words(&self.said));
         Err(Error::new(ErrorKind::Appliance, "appliance-died", message))
     }
 }
