@@ -103,4 +103,7 @@ fn boot(facts: &Facts) -> Boot {
 }
 
 #[cfg(test)]
+mod seed;
+
+#[cfg(test)]
 pub(crate) mod tests;

@@ -1,6 +1,8 @@
-//! Guests in memory, for tests: [`MemTree`] is a [`GuestTree`] over a map of files. [`relaxng`] judges descriptions.
+//! Guests in memory, for tests: [`MemTree`] is a [`GuestTree`] over a map of files. [`relaxng`] judges descriptions,
+//! [`rhel64`] is the seed's guest.
 
 pub mod relaxng;
+pub mod rhel64;
 
 use crate::path::GuestPath;
 use crate::tree::{FileKind, GuestTree, ReadError, Stat};
