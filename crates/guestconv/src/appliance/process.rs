@@ -8,7 +8,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Cancel;
 use guestconv_core::protocol::Reply;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpgid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, kill_process, kill_process_group, pidfd_open, waitpgid,
+};
 use std::fs::File;
 use std::io::{self, ErrorKind as IoKind, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -34,7 +36,7 @@ pub(super) struct Start<'a> {
     pub(super) initramfs: &'a File,
     pub(super) sockets: &'a [&'a Path],
     pub(super) time_limit: Duration,
-    /// Whether nothing of it is kept but its reply: then nobody waits until it has powered off.
+    /// Whether nothing of it is kept but its reply: then it need not power off.
     pub(super) is_disposable: bool,
 }
 
@@ -56,8 +58,8 @@ pub(super) struct Process {
 pub(super) struct Ended {
     /// What the agent replied, if anything.
     pub(super) incoming: Incoming,
-    /// How the process ended; `None` if it was not waited for.
-    pub(super) status: Option<ExitStatus>,
+    /// How the process ended.
+    pub(super) status: ExitStatus,
     /// The last lines of the kernel.
     pub(super) said: String,
     /// Whether Landlock confined it.
@@ -118,7 +120,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Waits until the process has ended by itself, or has replied if that is all.
+    /// Waits until the process has ended; one that is thrown away is asked to when it has replied.
     ///
     /// # Errors
     /// `appliance-timeout`, `cancelled`, `appliance-reply`: the process is killed then.
@@ -130,11 +132,9 @@ impl Process {
             self.sleep(is_open);
             self.listen();
             is_open = is_open && self.receive(&mut incoming)?;
-            if incoming.is_complete() {
-                replied.get_or_insert_with(Instant::now);
-                if self.is_disposable {
-                    return Ok(self.ended_with(incoming, None));
-                }
+            if incoming.is_complete() && replied.is_none() {
+                replied = Some(Instant::now());
+                self.hurry();
             }
             if let Some(status) = self.child.try_wait().map_err(waiting)? {
                 // All that it said is in the socket and the pipe by now.
@@ -142,7 +142,7 @@ impl Process {
                 if is_open {
                     self.receive(&mut incoming)?;
                 }
-                return Ok(self.ended_with(incoming, Some(status)));
+                return Ok(Ended { incoming, status, said: self.last_lines(), landlock: self.landlock });
             }
             cancel.check()?;
             let is_late = self.started.elapsed() > self.time_limit;
@@ -198,8 +198,12 @@ impl Process {
         }
     }
 
-    fn ended_with(&self, incoming: Incoming, status: Option<ExitStatus>) -> Ended {
-        Ended { incoming, status, said: self.last_lines(), landlock: self.landlock }
+    /// Asks the kernel to end at once, its processes with it, if there is nothing that it would still write.
+    fn hurry(&self) {
+        if let Some(kernel) = self.group.filter(|_| self.is_disposable) {
+            // One that has gone already need not be asked.
+            let _ = kill_process(kernel, Signal::TERM);
+        }
     }
 
     fn last_lines(&self) -> String {
@@ -238,11 +242,10 @@ impl Ended {
         if self.incoming.is_complete() {
             return self.incoming.parse();
         }
-        let status = self.status.map_or_else(|| "not waited for".to_owned(), |status| status.to_string());
         if !was_served && self.incoming.is_empty() {
-            return Err(cannot_start(&format!("{status}{}", last_words(&self.said))));
+            return Err(cannot_start(&format!("{}{}", self.status, last_words(&self.said))));
         }
-        let message = format!("the appliance died ({status}){}", last_words(&self.said));
+        let message = format!("the appliance died ({}){}", self.status, last_words(&self.said));
         Err(Error::new(ErrorKind::Appliance, "appliance-died", message))
     }
 }
