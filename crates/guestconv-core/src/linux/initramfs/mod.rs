@@ -5,11 +5,11 @@
 //! modules that are missing, an index of all, and settings that name devices by the source's buses. Nothing in an image
 //! is rewritten, and nothing of the guest runs unless the caller asks for the guest's own tool.
 
+mod makers;
 mod merged;
 mod plan;
 mod scan;
 pub mod segment;
-mod settings;
 mod stream;
 
 pub use crate::formats::compressed::Compression;
@@ -85,6 +85,12 @@ pub enum Tool {
     InitramfsTools,
     /// dracut.
     Dracut,
+    /// Arch's mkinitcpio.
+    Mkinitcpio,
+    /// Alpine's mkinitfs.
+    Mkinitfs,
+    /// mkinitrd of old SUSE and RHEL.
+    Mkinitrd,
 }
 
 /// A program that makes images, with its settings.
@@ -117,7 +123,7 @@ pub fn facts(probe: &Probe<'_>, kernels: &[Kernel], findings: &mut Vec<Finding>)
             }
         }
     }
-    Ok(Facts { images, settings: settings::facts(probe)? })
+    Ok(Facts { images, settings: makers::facts(probe, findings)? })
 }
 
 /// Reads an image, as little of it as is not known; `None` if there is none.

@@ -1,6 +1,6 @@
 //! What the images need: nothing where every module is there, one appended segment where some are not.
 
-use super::{Image, ImageText, settings};
+use super::{Image, ImageText, makers};
 use crate::change::{AddedModule, AddedText, Change, InitramfsAppend, ModuleLoader};
 use crate::description::Class;
 use crate::finding::Finding;
@@ -44,8 +44,14 @@ pub fn plan(context: &Context<'_>, facts: &crate::linux::Facts, draft: &mut Draf
             bootable.iter().any(|kernel| matches!(kernel.drivers.get(*name), Some(Driver::Module { .. })))
         })
         .collect();
-    settings::plan(context, settings, &lasting, draft);
-    let own = settings.first().filter(|_| context.options.rebuild == Rebuild::Guest);
+    makers::plan(context, settings, &lasting, draft);
+    let is_wished = context.options.rebuild == Rebuild::Guest && !changes.is_empty();
+    let own = settings.first().filter(|_| is_wished);
+    if is_wished && own.is_none() {
+        let message = "none of the programs that make initramfs images is in the guest, so that none can be run; \
+                       do without --rebuild=guest, and what is missing is appended";
+        return Err(PlanError::new("initramfs-maker-missing", message));
+    }
     let (id, why) = match own {
         Some(_) => {
             ("initramfs/rebuild", "the caller asked for the guest's own tool to make the initramfs anew")
@@ -55,8 +61,9 @@ pub fn plan(context: &Context<'_>, facts: &crate::linux::Facts, draft: &mut Draf
         }
     };
     draft.step(context, id, why, |step| match own {
-        Some(own) if !changes.is_empty() => step.push(Change::Run { argv: own.argv() }),
-        Some(_) => {}
+        Some(own) => {
+            makers::commands(own, &bootable).into_iter().for_each(|argv| step.push(Change::Run { argv }));
+        }
         None => changes.into_iter().for_each(|append| step.push(Change::AppendInitramfs(append))),
     });
     Ok(())
@@ -195,17 +202,6 @@ fn lasting(layout: &Layout, text: &ImageText) -> Option<AddedText> {
         text: after,
         unlink_first: text.is_hard_linked,
     })
-}
-
-impl super::Settings {
-    /// Returns the command that makes the images of all kernels.
-    fn argv(&self) -> Vec<String> {
-        let arguments: &[&str] = match self.tool {
-            super::Tool::InitramfsTools => &["-u", "-k", "all"],
-            super::Tool::Dracut => &["--force", "--regenerate-all"],
-        };
-        std::iter::once(self.program.as_str()).chain(arguments.iter().copied()).map(str::to_owned).collect()
-    }
 }
 
 #[cfg(test)]
