@@ -69,12 +69,17 @@ macro_rules! data {
     };
 }
 
-const TARGETS: &[(&str, &str)] = data!("targets": "rhev-3.1", "kvm");
+const TARGETS: &[(&str, &str)] = data!("targets":
+    "kvm", "libvirt",
+    "rhev-3.0", "rhev-3.1", "rhev-3.2", "rhev-3.3", "rhev-3.4", "rhev-3.5", "rhev-3.6",
+    "rhv-4.0", "rhv-4.1", "rhv-4.2", "rhv-4.3", "rhv-4.4",
+    "ovirt-4.0", "ovirt-4.1", "ovirt-4.2", "ovirt-4.3", "ovirt-4.4", "ovirt-4.5", "ovirt-4.6", "ovirt-4.7", "ovirt-4.8",
+);
 
 const DEVICES: &[(&str, &str)] = data!("devices":
     "virtio-blk-pci", "scsi-hd", "virtio-scsi-pci", "pvscsi", "ide-hd", "nvme",
     "virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3",
-    "qxl-vga", "cirrus-vga", "VGA", "virtio-vga",
+    "qxl-vga", "cirrus-vga", "VGA", "virtio-vga", "bochs-display",
     "isa-serial", "virtconsole", "virtserialport",
 );
 
@@ -160,6 +165,34 @@ mod tests {
         }
         for (device, (name, _)) in devices().iter().zip(DEVICES) {
             assert_eq!(device.id, *name);
+        }
+    }
+
+    #[test]
+    fn versions_of_a_manager_differ_as_its_own_files_say() {
+        let row = |id| {
+            let target = target(id).unwrap();
+            let words = |words: &[String]| words.join(" ");
+            (words(&target.block), words(&target.network), words(&target.graphics), words(&target.firmware))
+        };
+        let (virtio, old) = ("virtio-blk-pci scsi-hd ide-hd", "virtio-net-pci e1000 rtl8139");
+        for (id, block, network, graphics, firmware) in [
+            ("rhev-3.0", "virtio-blk-pci ide-hd", old, "qxl-vga cirrus-vga", "bios"),
+            ("rhev-3.3", virtio, old, "qxl-vga cirrus-vga", "bios"),
+            ("rhv-4.2", virtio, old, "qxl-vga VGA cirrus-vga", "bios"),
+            ("rhv-4.3", virtio, old, "qxl-vga VGA", "bios"),
+            ("rhv-4.4", virtio, old, "qxl-vga VGA", "bios uefi"),
+            ("ovirt-4.5", virtio, old, "qxl-vga VGA bochs-display", "bios uefi"),
+            (
+                "ovirt-4.7",
+                virtio,
+                "virtio-net-pci e1000e e1000 rtl8139",
+                "VGA qxl-vga bochs-display",
+                "bios uefi",
+            ),
+        ] {
+            let expected = (block.to_owned(), network.to_owned(), graphics.to_owned(), firmware.to_owned());
+            assert_eq!(row(id), expected, "{id}");
         }
     }
 

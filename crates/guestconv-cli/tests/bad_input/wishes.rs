@@ -16,7 +16,9 @@ fn a_wrong_wish_is_told_without_an_appliance() {
             usage(
                 "blank.img --target xen-9",
                 "target-unknown",
-                "there is no target \"xen-9\"; choose one of: rhev-3.1, kvm",
+                "there is no target \"xen-9\"; choose one of: kvm, libvirt, rhev-3.0, rhev-3.1, rhev-3.2, rhev-3.3, \
+                 rhev-3.4, rhev-3.5, rhev-3.6, rhv-4.0, rhv-4.1, rhv-4.2, rhv-4.3, rhv-4.4, ovirt-4.0, ovirt-4.1, \
+                 ovirt-4.2, ovirt-4.3, ovirt-4.4, ovirt-4.5, ovirt-4.6, ovirt-4.7, ovirt-4.8",
             ),
         ),
         (
