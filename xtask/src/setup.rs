@@ -60,7 +60,8 @@ const QXL: &str = "qemu-system-modules-spice";
 /// To check documents and the C library in tests.
 pub(crate) const CHECKS: Group = Group {
     purpose: "to check documents and the C library",
-    packages: &["g++", "libxml2-utils", "valgrind"],
+    // libvirt0 for libvirt's schema of domains.
+    packages: &["g++", "libvirt0", "libxml2-utils", "valgrind"],
 };
 
 /// The programs that guestconv is compared with. `libguestfs` boots a kernel from `/boot` and reads XFS by a package of its

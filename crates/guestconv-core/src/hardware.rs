@@ -1,10 +1,19 @@
 //! The virtual hardware that a converted guest expects. A converter that does not say it is half a converter.
+//!
+//! It is a value; [`libvirt`] and [`qemu`] write it for those who start the machine, with what the [`host`] has for it.
+
+pub mod host;
+pub mod libvirt;
+pub mod qemu;
 
 use crate::description::{Class, Device};
 use crate::facts::{Facts, Firmware, Root};
 use crate::knowledge::Target;
 use crate::plan::PlanError;
 use serde::{Deserialize, Serialize};
+
+/// The name of the channel on which QEMU's guest agent listens, where the console is a `virtserialport`.
+const AGENT_CHANNEL: &str = "org.qemu.guest_agent.0";
 
 /// What the target must give the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ pub mod report;
 pub mod text;
 pub mod tools;
 pub mod tree;
+mod xml;
 
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;

@@ -134,8 +134,15 @@ impl From<guestconv_core::plan::PlanError> for Error {
                 | "nic-twice"
                 | "domain-not-xml"
                 | "domain-without-mac"
+                | "device-not-in-libvirt"
+                | "path-not-in-xml"
+                | "disk-count"
         );
-        let kind = if is_wish { ErrorKind::InvalidArgument } else { ErrorKind::Guest };
+        let kind = match error.code.as_str() {
+            _ if is_wish => ErrorKind::InvalidArgument,
+            "firmware-missing" => ErrorKind::Io,
+            _ => ErrorKind::Guest,
+        };
         Self::new(kind, error.code, error.message)
     }
 }

@@ -9,6 +9,7 @@ mod commit;
 mod disks;
 mod error;
 mod guest;
+mod host;
 mod observe;
 pub mod prove;
 #[cfg(test)]

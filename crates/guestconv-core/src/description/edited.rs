@@ -9,8 +9,9 @@
 //! It is hostile input: its size and its nodes are capped, and a DTD (entities) is refused.
 
 use super::refusal::Refusal;
-use super::xml::{self, Element};
+use super::xml;
 use super::{Choice, Choices, Class, Description};
+use crate::xml::Element;
 use roxmltree::{Document, Node, ParsingOptions};
 
 /// The most that a document may hold, in bytes.

@@ -1,32 +1,14 @@
 //! The description as XML: one shape, [`Element`], from which a document is written and against which an edited one is
-//! compared. Attributes are in single quotes and their order is fixed, so equal descriptions are equal texts.
-//!
-//! What the guest says may hold characters that XML 1.0 forbids: they become U+FFFD. Line breaks and tabs in attributes
-//! are written as references, or a reader would turn them into spaces.
+//! compared. The order of attributes is fixed, so equal descriptions are equal texts.
 
 use super::{Description, Device, Info};
 use crate::finding::{Finding, Severity};
-use std::fmt::Write;
-
-/// An element of the document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Element {
-    /// Its name.
-    pub(super) name: String,
-    /// Its attributes in the order of writing.
-    pub(super) attributes: Vec<(String, String)>,
-    /// Elements in it.
-    pub(super) children: Vec<Element>,
-    /// Its text, trimmed; empty where there are children.
-    pub(super) text: String,
-}
+use crate::xml::Element;
 
 impl Description {
     /// Returns the document as XML, with a line feed at its end.
     pub fn to_xml(&self) -> String {
-        let mut out = String::from("<?xml version='1.0' encoding='utf-8'?>\n");
-        document(self).write(&mut out, 0);
-        out
+        document(self).to_document()
     }
 }
 
@@ -94,70 +76,6 @@ fn finding(finding: &Finding) -> Element {
         element = element.attribute("subject", subject);
     }
     element
-}
-
-impl Element {
-    fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), attributes: Vec::new(), children: Vec::new(), text: String::new() }
-    }
-
-    fn leaf(name: &str, text: &str) -> Self {
-        Self { text: readable(text).trim().to_owned(), ..Self::new(name) }
-    }
-
-    fn attribute(mut self, name: &str, value: &str) -> Self {
-        self.attributes.push((name.to_owned(), readable(value)));
-        self
-    }
-
-    fn with(mut self, children: impl IntoIterator<Item = Self>) -> Self {
-        self.children = children.into_iter().collect();
-        self
-    }
-
-    fn write(&self, out: &mut String, depth: usize) {
-        let indent = "  ".repeat(depth);
-        let _ = write!(out, "{indent}<{}", self.name);
-        for (name, value) in &self.attributes {
-            let _ = write!(out, " {name}='{}'", escaped(value));
-        }
-        if self.children.is_empty() && self.text.is_empty() {
-            out.push_str("/>\n");
-        } else if self.children.is_empty() {
-            let _ = writeln!(out, ">{}</{}>", escaped(&self.text), self.name);
-        } else {
-            out.push_str(">\n");
-            for child in &self.children {
-                child.write(out, depth + 1);
-            }
-            let _ = writeln!(out, "{indent}</{}>", self.name);
-        }
-    }
-}
-
-/// Returns the text with every character that XML 1.0 forbids replaced.
-fn readable(text: &str) -> String {
-    let forbidden = |c: char| {
-        (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}')
-    };
-    text.chars().map(|c| if forbidden(c) { '\u{fffd}' } else { c }).collect()
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\'' => out.push_str("&apos;"),
-            '\t' | '\n' | '\r' => {
-                let _ = write!(out, "&#{};", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

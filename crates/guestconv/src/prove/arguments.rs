@@ -1,29 +1,13 @@
 //! The command line of QEMU for a machine. Pure: paths in, arguments out.
 //!
 //! The guest gets what the machine names and nothing else: `-nodefaults`. A machine without graphics says so to the firmware,
-//! so that firmware and boot loader speak on the serial port instead of waiting for a screen.
+//! so that firmware and boot loader speak on the serial port instead of waiting for a screen. How a device is given is said in
+//! one place, for proofs and for who starts the machine by himself: [`guestconv_core::hardware::qemu`].
 
 use super::program::Ovmf;
 use super::{Machine, ProofDisk, ProofFormat, ProveError, ProveOptions};
-use guestconv_core::hardware::HardwareFirmware;
+use guestconv_core::hardware::{HardwareFirmware, qemu};
 use std::path::{Path, PathBuf};
-
-/// Controllers that a `scsi-hd` may hang on.
-const CONTROLLERS: &[&str] =
-    &["virtio-scsi-pci", "pvscsi", "lsi53c895a", "mptsas1068", "megasas", "megasas-gen2", "am53c974"];
-const NICS: &[&str] = &[
-    "virtio-net-pci",
-    "vmxnet3",
-    "e1000",
-    "e1000e",
-    "rtl8139",
-    "pcnet",
-    "ne2k_pci",
-    "igb",
-    "i82551",
-    "tulip",
-];
-const GRAPHICS: &[&str] = &["VGA", "qxl-vga", "cirrus-vga", "virtio-vga", "vmware-svga", "bochs-display"];
 
 /// Where the sockets and files of one boot are.
 pub(super) struct Places {
@@ -52,8 +36,7 @@ pub(super) fn arguments(
         return Err(ProveError::DiskCount { machine: machine.disks.len(), given: disks.len() });
     }
     let mut line = Line::default();
-    let graphics = if machine.graphics.is_some() { "" } else { ",graphics=off" };
-    line.add("-machine", format!("{}{graphics}", machine.machine));
+    line.add("-machine", qemu::machine(&machine.machine, machine.graphics.is_some()));
     match accelerator {
         "kvm" => line.add("-accel", "kvm").add("-cpu", "host"),
         _ => line.add("-accel", "tcg,thread=multi").add("-cpu", "max"),
@@ -64,15 +47,14 @@ pub(super) fn arguments(
     line.add("-chardev", format!("socket,id=monitor,path={}", escaped(&places.monitor)));
     line.add("-mon", "chardev=monitor,mode=control");
     if let Some((ovmf, variables)) = &places.ovmf {
-        let code = escaped(ovmf.code);
-        line.add("-drive", format!("if=pflash,format=raw,readonly=on,file={code}"));
+        line.add("-drive", qemu::firmware_code(&ovmf.code.to_string_lossy()));
         line.add("-drive", format!("if=pflash,format=raw,file={}", escaped(variables)));
     }
     if machine.firmware == HardwareFirmware::Uefi && places.ovmf.is_none() {
         return Err(ProveError::FirmwareMissing);
     }
     if let Some(smbios) = &machine.smbios {
-        let (manufacturer, product) = (comma_escaped(&smbios.manufacturer), comma_escaped(&smbios.product));
+        let (manufacturer, product) = (qemu::escaped(&smbios.manufacturer), qemu::escaped(&smbios.product));
         line.add("-smbios", format!("type=1,manufacturer={manufacturer},product={product}"));
     }
     if machine.vmware_slots {
@@ -80,7 +62,7 @@ pub(super) fn arguments(
         line.add("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off");
     }
     if let Some(driver) = &machine.graphics {
-        line.add("-device", known("graphics", driver, GRAPHICS)?);
+        line.add("-device", qemu::graphics(driver)?);
     }
     add_disks(&mut line, disks, machine)?;
     add_nics(&mut line, machine, places)?;
@@ -89,8 +71,9 @@ pub(super) fn arguments(
 }
 
 fn add_disks(line: &mut Line, disks: &[ProofDisk], machine: &Machine) -> Result<(), ProveError> {
-    let mut controllers: Vec<&str> = Vec::new();
-    for (index, (disk, device)) in disks.iter().zip(&machine.disks).enumerate() {
+    let of_machine = machine.disks.iter().map(|disk| (disk.driver.as_str(), disk.controller.as_deref()));
+    let devices = qemu::disks(&machine.machine, of_machine)?;
+    for (index, (disk, devices)) in disks.iter().zip(devices).enumerate() {
         let format = match disk.format {
             ProofFormat::Raw => "raw",
             ProofFormat::Qcow2 => "qcow2",
@@ -100,34 +83,8 @@ fn add_disks(line: &mut Line, disks: &[ProofDisk], machine: &Machine) -> Result<
             "-drive",
             format!("if=none,id=disk{index},file={file},format={format},snapshot=on,cache=unsafe"),
         );
-        let last = format!("drive=disk{index},bootindex={}", index + 1);
-        let driver = device.driver.as_str();
-        match driver {
-            "scsi-hd" => {
-                let controller = device.controller.as_deref().unwrap_or("virtio-scsi-pci");
-                let controller = known("block", controller, CONTROLLERS)?;
-                let known_at = controllers.iter().position(|known| *known == controller);
-                let number = known_at.unwrap_or(controllers.len());
-                if known_at.is_none() {
-                    line.add("-device", format!("{controller},id=scsi{number}"));
-                    controllers.push(controller);
-                }
-                line.add("-device", format!("scsi-hd,bus=scsi{number}.0,{last}"));
-            }
-            // The old machine has two channels of two disks each, the new one six ports.
-            "ide-hd" if machine.machine.starts_with("pc") => {
-                line.add("-device", format!("ide-hd,bus=ide.{},unit={},{last}", index / 2, index % 2));
-            }
-            "ide-hd" => {
-                line.add("-device", format!("ide-hd,bus=ide.{index},{last}"));
-            }
-            "nvme" => {
-                line.add("-device", format!("nvme,serial=disk{index},{last}"));
-            }
-            "virtio-blk-pci" => {
-                line.add("-device", format!("virtio-blk-pci,{last}"));
-            }
-            _ => return Err(ProveError::UnknownDevice { class: "block", driver: driver.to_owned() }),
+        for device in devices {
+            line.add("-device", device);
         }
     }
     Ok(())
@@ -143,15 +100,13 @@ fn add_nics(line: &mut Line, machine: &Machine, places: &Places) -> Result<(), P
                 escaped(there)
             ),
         );
-        let driver = known("network", &nic.driver, NICS)?;
+        let device = qemu::nic(&nic.driver, index, Some(&mac_of(machine, index)))?;
         let bus = nic.slot.map_or(String::new(), |slot| {
             // QEMU's chassis numbers are our own business; only the slot is seen by the guest.
             line.add("-device", format!("pcie-root-port,id=port{index},chassis={},slot={slot}", index + 1));
             format!(",bus=port{index}")
         });
-        let mac = mac_of(machine, index);
-        // Without its ROM the card does not try to boot the machine.
-        line.add("-device", format!("{driver},netdev=net{index},mac={mac},romfile={bus}"));
+        line.add("-device", device + &bus);
     }
     Ok(())
 }
@@ -159,14 +114,9 @@ fn add_nics(line: &mut Line, machine: &Machine, places: &Places) -> Result<(), P
 fn add_console(line: &mut Line, machine: &Machine, places: &Places) -> Result<(), ProveError> {
     let Some(driver) = machine.console.as_deref() else { return Ok(()) };
     line.add("-chardev", format!("socket,id=console,path={}", escaped(&places.console)));
-    match driver {
-        "isa-serial" => line.add("-device", "isa-serial,chardev=console"),
-        "virtconsole" | "virtserialport" => {
-            line.add("-device", "virtio-serial-pci");
-            line.add("-device", format!("{driver},chardev=console"))
-        }
-        _ => return Err(ProveError::UnknownDevice { class: "console", driver: driver.to_owned() }),
-    };
+    for device in qemu::console(driver)? {
+        line.add("-device", device);
+    }
     Ok(())
 }
 
@@ -176,21 +126,8 @@ pub(super) fn mac_of(machine: &Machine, index: usize) -> String {
     named.map_or_else(|| format!("52:54:00:67:63:{:02x}", index + 1), |mac| mac.to_lowercase())
 }
 
-fn known<'a>(class: &'static str, driver: &'a str, known: &[&str]) -> Result<&'a str, ProveError> {
-    if known.contains(&driver) {
-        Ok(driver)
-    } else {
-        Err(ProveError::UnknownDevice { class, driver: driver.to_owned() })
-    }
-}
-
-/// In QEMU's options a comma is written twice.
 fn escaped(path: &Path) -> String {
-    comma_escaped(&path.to_string_lossy())
-}
-
-fn comma_escaped(text: &str) -> String {
-    text.replace(',', ",,")
+    qemu::escaped(&path.to_string_lossy())
 }
 
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! Why a proof could not be made at all. A guest that does not boot is no error: it is a [`super::Proof`] that failed.
 
+use guestconv_core::hardware::qemu::UnknownDevice;
 use std::path::PathBuf;
 
 /// Why a proof could not be made. Nothing was written to a disk of the guest.
@@ -78,6 +79,12 @@ pub enum ProveError {
     /// The caller cancelled.
     #[error("the proof was cancelled")]
     Cancelled,
+}
+
+impl From<UnknownDevice> for ProveError {
+    fn from(unknown: UnknownDevice) -> Self {
+        Self::UnknownDevice { class: unknown.class, driver: unknown.driver }
+    }
 }
 
 impl ProveError {

@@ -26,6 +26,7 @@ pub use machine::{Machine, MachineDisk, MachineNic, Smbios};
 pub use proof::{CommandOutput, Evidence, PROOF_SCHEMA, Proof, ProofAddress, ProofNic, State};
 
 use crate::observe::{Cancel, Event, Observer, Silent, Stage};
+use guestconv_core::hardware::host::HostFirmware;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +36,16 @@ use std::time::{Duration, Instant};
 pub fn kvm_runs() -> bool {
     program::qemu().is_ok_and(|qemu| program::accelerator(&qemu, Accelerator::Probe) == "kvm")
 }
+
+/// Returns the UEFI firmware of this host as a machine's documents name it; `None` if there is none.
+pub(crate) fn host_firmware() -> Option<HostFirmware> {
+    let ovmf = program::ovmf().ok()?;
+    let (code, variables) = (ovmf.code.to_str()?.to_owned(), ovmf.variables.to_str()?.to_owned());
+    Some(HostFirmware { code, variables })
+}
+
+#[cfg(test)]
+pub(crate) use program::qemu as qemu_program;
 
 /// A disk of the guest. It is only read.
 #[derive(Clone, Debug, PartialEq, Eq)]

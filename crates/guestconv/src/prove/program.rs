@@ -45,7 +45,7 @@ pub(super) struct Ovmf {
 ///
 /// # Errors
 /// [`ProveError::QemuMissing`].
-pub(super) fn qemu() -> Result<PathBuf, ProveError> {
+pub(crate) fn qemu() -> Result<PathBuf, ProveError> {
     let path = env::var_os("PATH").unwrap_or_default();
     let in_path = env::split_paths(&path).map(|dir| dir.join(QEMU));
     let elsewhere = QEMU_ELSEWHERE.iter().map(PathBuf::from);
