@@ -89,7 +89,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__convert)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -141,6 +141,10 @@ _guestconv() {
                     ;;
                 --rebuild)
                     COMPREPLY=($(compgen -W "append guest" -- "${cur}"))
+                    return 0
+                    ;;
+                --hardware)
+                    COMPREPLY=($(compgen -W "libvirt qemu" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -335,7 +339,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__plan)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -387,6 +391,10 @@ _guestconv() {
                     ;;
                 --rebuild)
                     COMPREPLY=($(compgen -W "append guest" -- "${cur}"))
+                    return 0
+                    ;;
+                --hardware)
+                    COMPREPLY=($(compgen -W "libvirt qemu" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -171,6 +171,15 @@ pub(crate) enum Rebuild {
     Guest,
 }
 
+/// Who reads the hardware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HardwareFormat {
+    /// A libvirt domain, for virsh define. Name, memory, processors and network may be changed.
+    Libvirt,
+    /// A command that starts QEMU with KVM.
+    Qemu,
+}
+
 /// guestconv inspect
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
@@ -199,6 +208,9 @@ pub(crate) struct Plan {
     /// Write the plan as JSON; its steps are empty if nothing is to do.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+    /// Write the machine that the target must give the guest, with its disks, instead of the plan.
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "json", help_heading = "Output")]
+    pub(crate) hardware: Option<HardwareFormat>,
 }
 
 /// guestconv convert
@@ -211,6 +223,9 @@ pub(crate) struct Convert {
     /// Write the outcome as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+    /// Write the machine that the target must give the guest, with its disks, instead of what was done.
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "json", help_heading = "Output")]
+    pub(crate) hardware: Option<HardwareFormat>,
 }
 
 /// guestconv verify
@@ -280,6 +295,9 @@ fn expectation(text: &str) -> Result<(String, IpAddr), String> {
 /// guestconv targets
 #[derive(Debug, Args)]
 pub(crate) struct Targets {
+    /// Show all of these, with their reservations, instead of a table of all.
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
     /// Write JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -342,6 +360,8 @@ mod tests {
             ("inspect a --xml", Some(ErrorKind::MissingRequiredArgument)),
             ("inspect a --target kvm --xml --json", Some(ErrorKind::ArgumentConflict)),
             ("inspect a --format vhd", Some(ErrorKind::InvalidValue)),
+            ("plan a --target kvm --hardware qemu --json", Some(ErrorKind::ArgumentConflict)),
+            ("convert a --target kvm --hardware libvirt --json", Some(ErrorKind::ArgumentConflict)),
             ("plan a", Some(ErrorKind::MissingRequiredArgument)),
             ("convert --target kvm", Some(ErrorKind::MissingRequiredArgument)),
         ] {

@@ -5,7 +5,7 @@ use crate::failure::{DONE, Done};
 use crate::job::{Job, Wish};
 use crate::output::{BOLD, DIM, GOOD, Output};
 use crate::plan::coloured;
-use crate::{findings, timings};
+use crate::{findings, hardware, timings};
 use guestconv::ConvertOptions;
 use guestconv::core::plan::Plan;
 use guestconv::core::report::Outcome;
@@ -19,12 +19,16 @@ pub(crate) fn run(arguments: &arguments::Convert, output: &mut Output) -> Done {
     let mut job = Job::open(&arguments.guest)?;
     let choices = wish.choices(&mut job.guest)?;
     let plan = job.guest.plan(&wish.target, &choices, &wish.options)?;
+    // Before anything is done: hardware that cannot be written is an error.
+    let format = arguments.hardware;
+    let machine = format.map(|format| hardware::text(&job.guest, &plan.hardware, format)).transpose()?;
     let options = ConvertOptions { choices, plan: wish.options };
     let outcome = job.guest.convert(&plan, &options)?;
     job.shown.close();
-    match arguments.json {
-        true => output.json(&outcome)?,
-        false => output.text(&page(&plan, &outcome, begun.elapsed()))?,
+    match machine {
+        Some(machine) => output.text(&machine)?,
+        None if arguments.json => output.json(&outcome)?,
+        None => output.text(&page(&plan, &outcome, begun.elapsed()))?,
     }
     timings::show(&arguments.guest, &job.guest, arguments.json);
     Ok(DONE)

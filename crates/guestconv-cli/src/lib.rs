@@ -8,6 +8,7 @@ mod convert;
 mod event;
 mod failure;
 mod findings;
+mod hardware;
 mod inspect;
 mod job;
 pub mod manual;

@@ -76,7 +76,7 @@ pub const FILES: &[Entry] = &[
     entry(
         "/usr/share/OVMF/",
         "The firmware of guests that start by UEFI; other usual places are tried too.",
-        &["prove"],
+        &["plan", "convert", "prove"],
     ),
     entry(
         "../share/guestconv/guestconv.rng",
@@ -103,6 +103,16 @@ pub const EXAMPLES: &[Entry] = &[
         "guestconv plan disk.img --target kvm --libvirt-xml guest.xml --json",
         "The same as a document, for the network cards of a libvirt domain:",
         &["plan"],
+    ),
+    entry(
+        "guestconv plan disk.img --target kvm --hardware qemu",
+        "Show the command that starts a converted guest:",
+        &["plan"],
+    ),
+    entry(
+        "guestconv convert disk.img --target libvirt --hardware libvirt",
+        "Convert a guest and write the domain that virsh define takes:",
+        &["convert"],
     ),
     entry(
         "guestconv convert disk.img --target rhev-3.1 --nic 52:54:00:12:34:56",
@@ -136,7 +146,8 @@ pub const EXAMPLES: &[Entry] = &[
         &["prove"],
     ),
     entry("guestconv targets", "List the hypervisors and what each can have:", &["targets"]),
-    entry("guestconv targets --json", "The same as a document:", &["targets"]),
+    entry("guestconv targets rhv-4.4", "Say all that is known of one:", &["targets"]),
+    entry("guestconv targets --json", "The same of all, as a document:", &["targets"]),
     entry("guestconv schema plan", "Print the JSON schema of what plan --json writes:", &["schema"]),
     entry(
         "guestconv schema description-xml",

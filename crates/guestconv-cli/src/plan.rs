@@ -4,7 +4,7 @@ use crate::arguments;
 use crate::failure::{DONE, Done};
 use crate::job::{Job, Wish};
 use crate::output::{BAD, BOLD, DIM, GOOD, MARK, Output};
-use crate::{findings, timings};
+use crate::{findings, hardware, timings};
 
 /// Plans and writes the plan.
 pub(crate) fn run(arguments: &arguments::Plan, output: &mut Output) -> Done {
@@ -13,9 +13,10 @@ pub(crate) fn run(arguments: &arguments::Plan, output: &mut Output) -> Done {
     let choices = wish.choices(&mut job.guest)?;
     let plan = job.guest.plan(&wish.target, &choices, &wish.options)?;
     job.shown.close();
-    match arguments.json {
-        true => output.json(&plan)?,
-        false => output.text(&(coloured(&plan.to_string()) + &findings::lines(&plan.findings)))?,
+    match arguments.hardware {
+        Some(format) => output.text(&hardware::text(&job.guest, &plan.hardware, format)?)?,
+        None if arguments.json => output.json(&plan)?,
+        None => output.text(&(coloured(&plan.to_string()) + &findings::lines(&plan.findings)))?,
     }
     timings::show(&arguments.guest, &job.guest, arguments.json);
     Ok(DONE)

@@ -233,3 +233,37 @@ fn each_line_of_progress_is_as_its_schema_says() {
     }
     assert_eq!(Vec::from_iter(events), ["finished", "progress", "started", "timings"]);
 }
+
+/// The machine as those read it who start it, before the conversion and with it.
+#[test]
+fn hardware_is_a_domain_or_a_command_with_the_guests_disks() {
+    let Some(copy) = copy("debian-12-dep") else { return };
+    let disk = copy.disk.canonicalize().unwrap().display().to_string();
+    let said = |command: &str, hardware: &str| {
+        let more = ["--target", "libvirt", "--nic", "52:54:00:ab:cd:01", "--hardware", hardware];
+        let output = guestconv(&copy.disk, command, &more);
+        assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let domain = said("plan", "libvirt");
+    relaxng::assert_valid_domain(&domain);
+    let flat: String = domain.lines().map(str::trim).collect();
+    let devices = &flat[flat.find("<devices>").unwrap()..flat.find("<graphics").unwrap()];
+    assert_eq!(
+        devices,
+        format!(
+            "<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{disk}'/>\
+             <target dev='vda' bus='virtio'/><boot order='1'/></disk><interface type='network'>\
+             <mac address='52:54:00:ab:cd:01'/><source network='default'/><model type='virtio'/></interface>"
+        )
+    );
+    let command = said("plan", "qemu");
+    let lines: Vec<&str> = command.lines().map(|line| line.trim().trim_end_matches(" \\")).collect();
+    let drive = format!("-drive if=none,id=disk0,file={disk},format=raw");
+    for line in [&*drive, "-device virtio-net-pci,netdev=net0,mac=52:54:00:ab:cd:01,romfile="] {
+        assert!(lines.contains(&line), "{line} in {command}");
+    }
+    assert!(copy.is_pristine(), "a plan changed the disk");
+    assert_eq!(said("convert", "libvirt"), domain, "the conversion gives another machine than its plan");
+    assert!(!copy.is_pristine());
+}
