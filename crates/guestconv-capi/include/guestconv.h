@@ -1,12 +1,13 @@
 /* libguestconv: make a guest boot on another hypervisor.
  *
- * ERRORS. Calls return 0 or a string, and -1 or NULL if they fail: then guestconv_last_error and
- * guestconv_last_error_code tell why, until the next call on the handle. The codes are stable; docs/errors.md lists them.
+ * ERRORS. Calls return 0 or a string, and -1 or NULL if they fail: then guestconv_last_error, guestconv_last_error_code
+ * and guestconv_last_error_kind tell why, until the next call on the handle. The codes are stable; docs/errors.md lists
+ * them and the kinds.
  * A NULL handle, a NULL argument that must be there and calls in the wrong order are errors.
  *
  * STRINGS are UTF-8 and end in NUL; paths are what the system says they are. What a call takes is copied. Strings that the
  * library returns belong to the caller, who frees them with guestconv_free, except those of guestconv_last_error,
- * guestconv_last_error_code and guestconv_version.
+ * guestconv_last_error_code, guestconv_last_error_kind and guestconv_version.
  *
  * ORDER. First drives, cards and options; then guestconv_inspect, for a target; then the calls that take xml: the
  * document that guestconv_inspect returned, edited or not. NULL accepts all defaults.
@@ -60,7 +61,7 @@ int guestconv_add_nic (guestconv_h *h, const char *name, const char *mac);
 int guestconv_set_allow_backing (guestconv_h *h, int allowed);
 
 /* Says where the appliance is. NULL, as at first: where the environment variable GUESTCONV_APPLIANCE says, or
- * ../libexec/guestconv seen from the program or this library. */
+ * ../libexec/guestconv seen from this library, or from the program. */
 int guestconv_set_appliance (guestconv_h *h, const char *directory);
 
 /* Says where overlays are while a conversion runs. NULL, as at first: beside each disk. */
@@ -105,6 +106,10 @@ const char *guestconv_last_error (const guestconv_h *h);
 
 /* Returns the stable code of the last call on the handle; NULL if it did not fail. */
 const char *guestconv_last_error_code (const guestconv_h *h);
+
+/* Returns what sort of error that of the last call on the handle is, to branch on: "invalid-argument", "disk", "guest",
+ * "changed", "appliance", "io", "verify", "commit", "cancelled" or "bug"; NULL if it did not fail. */
+const char *guestconv_last_error_kind (const guestconv_h *h);
 
 /* Frees a string; NULL is allowed. */
 void guestconv_free (char *string);

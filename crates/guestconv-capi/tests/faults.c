@@ -24,7 +24,8 @@ last_is (const guestconv_h *h, const char *code, int line)
   const char *is = guestconv_last_error_code (h);
   const char *message = guestconv_last_error (h);
 
-  if ((is == NULL) != (message == NULL) || (is == NULL) != (code == NULL)
+  if ((is == NULL) != (message == NULL) || (is == NULL) != (guestconv_last_error_kind (h) == NULL)
+      || (is == NULL) != (code == NULL)
       || (code != NULL && (strcmp (is, code) != 0 || message[0] == '\0'))) {
     fprintf (stderr, "%s:%d: expected %s, got %s: %s\n", __FILE__, line,
              code ? code : "no error", is ? is : "no error", message ? message : "");
@@ -57,6 +58,7 @@ without_a_handle (void)
   FAILS_STRING (guestconv_verify (h, NULL), "argument-needed");
   FAILS_STRING (guestconv_prove (h, NULL, 0, NULL), "argument-needed");
   CHECK (strcmp (guestconv_last_error (h), "the handle is NULL") == 0);
+  CHECK (strcmp (guestconv_last_error_kind (h), "invalid-argument") == 0);
   guestconv_cancel (h);
   guestconv_close (h);
   guestconv_free (NULL);
@@ -117,6 +119,7 @@ options (void)
   DONE (guestconv_set_appliance (h, "hangs"));
   DONE (guestconv_set_time_limit (h, 1));
   FAILS_STRING (guestconv_inspect (h, "kvm"), "appliance-timeout");
+  CHECK (strcmp (guestconv_last_error_kind (h), "appliance") == 0);
   guestconv_close (h);
 
   h = guestconv_create ();
@@ -152,6 +155,7 @@ cancel (void)
   DONE (guestconv_set_time_limit (h, 60));
   CHECK (pthread_create (&thread, NULL, cancel_later, h) == 0);
   FAILS_STRING (guestconv_inspect (h, "kvm"), "cancelled");
+  CHECK (strcmp (guestconv_last_error_kind (h), "cancelled") == 0);
   CHECK (time (NULL) - begun < 30);
   CHECK (pthread_join (thread, NULL) == 0);
   FAILS_STRING (guestconv_inspect (h, "kvm"), "cancelled");

@@ -211,6 +211,14 @@ unsafe extern "C" fn guestconv_last_error_code(handle: *const Handle) -> *const 
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_last_error_kind(handle: *const Handle) -> *const c_char {
+    // SAFETY: as above.
+    let Some(handle) = (unsafe { handle.as_ref() }) else { return c"invalid-argument".as_ptr() };
+    let error = handle.error.lock().unwrap_or_else(PoisonError::into_inner);
+    error.as_ref().map_or(null(), |error| error.kind.as_ptr())
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn guestconv_free(string: *mut c_char) {
     if !string.is_null() {
         // SAFETY: it came from `owned`, and the caller gives it up.

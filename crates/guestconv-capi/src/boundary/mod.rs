@@ -28,6 +28,7 @@ pub(crate) struct Handle {
 
 /// An error as C reads it.
 struct LastError {
+    kind: CString,
     code: CString,
     message: CString,
 }
@@ -53,7 +54,8 @@ impl Handle {
         let (value, error) = match done {
             Ok(value) => (Some(value), None),
             Err(error) => {
-                (None, Some(LastError { code: text(error.code()), message: text(&error.to_string()) }))
+                let (kind, code) = (text(error.kind().name()), text(error.code()));
+                (None, Some(LastError { kind, code, message: text(&error.to_string()) }))
             }
         };
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = error;
