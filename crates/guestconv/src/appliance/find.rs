@@ -1,7 +1,10 @@
 //! Where the appliance is: a directory with `kernel` (the executable), `agent` (its `/init`) and `VERSION`.
 //!
-//! `GUESTCONV_APPLIANCE` names it; else it is `../libexec/guestconv/` seen from the running program, or from the shared
-//! library that this code is in. A library and an appliance of different versions refuse each other.
+//! `GUESTCONV_APPLIANCE` names it; else it is `../libexec/guestconv/` seen from the file that this code is in, be it a
+//! program or `libguestconv.so`, or from the running program. A library in a Python package must not take the appliance
+//! of another release that is installed beside Python.
+//!
+//! A library and an appliance of different versions refuse each other.
 
 use crate::error::{Error, ErrorKind, Result};
 use guestconv_core::protocol::VERSION;
@@ -27,7 +30,7 @@ pub(crate) fn find(given: Option<&Path>) -> Result<Appliance> {
     let places = match (given, env::var_os(APPLIANCE_VARIABLE).filter(|value| !value.is_empty())) {
         (Some(given), _) => vec![given.to_owned()],
         (None, Some(named)) => vec![PathBuf::from(named)],
-        (None, None) => beside([env::current_exe().ok(), own_object()]),
+        (None, None) => beside([own_object(), env::current_exe().ok()]),
     };
     find_in(&places)
 }
