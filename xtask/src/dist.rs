@@ -20,7 +20,7 @@ use std::process::Command;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The library's soname, which its build script gives it.
-const SONAME: &str = "libguestconv.so.0";
+pub(crate) const SONAME: &str = "libguestconv.so.0";
 
 /// The release that is shipped, in the checkout's own directory whatever the environment says.
 const RELEASE: [&str; 4] = ["--locked", "--release", "--target-dir", "target"];
@@ -145,14 +145,15 @@ fn tarball(tree: &Path) -> Result<PathBuf> {
 }
 
 /// Copies the file, with its mode, and makes the folder for it.
-fn installed(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn installed(from: &Path, to: &Path) -> Result<()> {
     let folder = to.parent().context("a file has a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     Ok(())
 }
 
-fn files_of(directory: &Path) -> Result<Vec<PathBuf>> {
+/// Returns the files of a directory, links to files included, by name.
+pub(crate) fn files_of(directory: &Path) -> Result<Vec<PathBuf>> {
     let failed = || format!("cannot list {}", directory.display());
     let entries = fs::read_dir(directory).with_context(failed)?;
     let mut files =
@@ -171,12 +172,14 @@ fn optional_files_of(directory: &Path) -> Result<Vec<PathBuf>> {
     files_of(directory)
 }
 
-fn name_of(file: &Path) -> Result<&str> {
+/// Returns the file's name.
+pub(crate) fn name_of(file: &Path) -> Result<&str> {
     let name = file.file_name().and_then(|name| name.to_str());
     name.with_context(|| format!("{} has no name in UTF-8", file.display()))
 }
 
-fn removed(directory: &Path) -> Result<()> {
+/// Removes the directory, if it is there.
+pub(crate) fn removed(directory: &Path) -> Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", directory.display()))

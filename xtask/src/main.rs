@@ -25,6 +25,7 @@ mod setup;
 mod test;
 #[cfg(test)]
 mod tidy;
+mod wheel;
 
 use anyhow::Result;
 use std::env;
@@ -71,6 +72,7 @@ const TASKS: &[Task] = &[
         help: "write manual pages and completions, docs/man and docs/completions",
         call: man::task,
     },
+    Task { name: "wheel", help: "make the tree and the Python package with all in it", call: wheel::task },
     Task { name: "test", help: "make what tests need and run them all", call: test::task },
 ];
 

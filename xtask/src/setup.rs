@@ -64,6 +64,10 @@ pub(crate) const CHECKS: Group = Group {
     packages: &["g++", "libvirt0", "libxml2-utils", "valgrind"],
 };
 
+/// To pack the Python package, and to install it in tests.
+pub(crate) const PYTHON: Group =
+    Group { purpose: "to pack and test the Python package", packages: &["python3-venv"] };
+
 /// The programs that guestconv is compared with. `libguestfs` boots a kernel from `/boot` and reads XFS by a package of its
 /// own. Only the benchmark needs them.
 pub(crate) const PEERS: Group = Group {
@@ -80,7 +84,7 @@ pub(crate) const PEERS: Group = Group {
 
 /// The task: installs what any task but the benchmark needs.
 pub(crate) fn task(_: &[String]) -> Result<()> {
-    ensure(&[BUILD, GUESTS, PROVE, CHECKS])
+    ensure(&[BUILD, GUESTS, PROVE, CHECKS, PYTHON])
 }
 
 /// Sees to it that the packages of the groups are installed.

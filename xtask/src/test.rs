@@ -2,7 +2,7 @@
 //!
 //! The runner is cargo-nextest where it is installed, else `cargo test`. Its closing lines are the last that is printed.
 
-use crate::{appliance, cache, checkout, dist, guest, run, setup};
+use crate::{appliance, cache, checkout, dist, guest, run, setup, wheel};
 use anyhow::{Context, Result, anyhow};
 use std::env;
 use std::process::Command;
@@ -24,6 +24,7 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
         appliance
     })?;
     let tree = dist::tree()?;
+    wheel::wheel(&tree)?;
     eprintln!("appliance, guests and tree are there after {} s; now the tests", started.elapsed().as_secs());
 
     let guests = cache::root()?.join("guests");

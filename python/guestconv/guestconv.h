@@ -1,0 +1,1 @@
+../../crates/guestconv-capi/include/guestconv.h

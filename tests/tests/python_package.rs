@@ -1,0 +1,162 @@
+//! What a user of Python installs: the wheel, into an empty environment. An ordinary user converts a real guest by the
+//! seed's program; the documents are those of the command line, byte for byte.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test: what fails here fails the test")]
+
+use guestconv::APPLIANCE_VARIABLE;
+use guestconv_system_tests::{Copy, copy, installed};
+use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// Debian's own, to which `python3-venv` belongs; every user may execute it.
+const PYTHON: &str = "/usr/bin/python3";
+const NOBODY: u32 = 65534;
+
+/// The tree with the wheel in it, and an environment in which the wheel is installed and what it asks for.
+struct Environment {
+    tree: TempDir,
+    directory: TempDir,
+}
+
+impl Environment {
+    /// Returns it; `None`, with a word on stderr, if something is missing and need not be there.
+    fn new() -> Option<Self> {
+        let tree = installed(&[PYTHON])?;
+        let Some(wheel) = wheel(tree.path()) else {
+            assert!(
+                env::var_os("GUESTCONV_REQUIRE_GUESTS").is_none(),
+                "the wheel is missing; run: cargo xtask test"
+            );
+            eprintln!("skipped: the wheel is missing; cargo xtask wheel makes it");
+            return None;
+        };
+        let directory = tempfile::Builder::new().prefix("guestconv-venv-").tempdir_in("/var/tmp").unwrap();
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+        let place = directory.path().join("venv");
+        succeeds(Command::new(PYTHON).args(["-m", "venv"]).arg(&place));
+        let mut pip = Command::new(place.join("bin/pip"));
+        succeeds(pip.args(["install", "--quiet", "--disable-pip-version-check"]).arg(wheel));
+        Some(Self { tree, directory })
+    }
+
+    /// Returns Python with no other program in reach and nothing that tells where the appliance is.
+    fn python(&self) -> Command {
+        let mut python = Command::new(self.directory.path().join("venv/bin/python"));
+        python.arg("-B").env("PATH", "/nonexistent").env_remove(APPLIANCE_VARIABLE);
+        python
+    }
+}
+
+/// Returns the wheel in the tree.
+fn wheel(tree: &Path) -> Option<PathBuf> {
+    let files = fs::read_dir(tree).unwrap().map(|file| file.unwrap().path());
+    let mut wheels = files.filter(|file| file.extension().is_some_and(|extension| extension == "whl"));
+    let wheel = wheels.next();
+    assert_eq!(wheels.next(), None, "there is one wheel");
+    wheel
+}
+
+fn succeeds(command: &mut Command) -> String {
+    let (status, output, errors) = said(&command.output().unwrap());
+    assert_eq!(status, Some(0), "{command:?}: {output}{errors}");
+    output
+}
+
+fn said(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// Returns the guest with its disk where the programs want it, as an ordinary user's, if we may give it away.
+fn guest() -> Option<Copy> {
+    let mut copy = copy("debian-12-dep")?;
+    let disk = copy.directory.path().join("test.img");
+    fs::rename(&copy.disk, &disk).unwrap();
+    copy.disk = disk;
+    give_away(&copy.disk);
+    give_away(copy.directory.path());
+    Some(copy)
+}
+
+fn give_away(path: &Path) {
+    if rustix::process::geteuid().is_root() {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+}
+
+/// Runs a program of Python where the guest's disk is, as an ordinary user.
+fn run(
+    environment: &Environment,
+    copy: &Copy,
+    program: &Path,
+    arguments: &[&str],
+) -> (Option<i32>, String, String) {
+    // The checkout need not be where an ordinary user can read.
+    let program = fs::read_to_string(program).unwrap();
+    let mut python = environment.python();
+    python.args(["-c", &program]).args(arguments).current_dir(copy.directory.path());
+    if rustix::process::geteuid().is_root() {
+        python.uid(NOBODY).gid(NOBODY);
+    }
+    said(&python.output().unwrap())
+}
+
+/// Asserts that Python's documents of the guest are the command line's, which verify ends with that status.
+fn assert_documents_are_equal(environment: &Environment, copy: &Copy, nics: &[&str], verified: i32) {
+    let target = copy.subject.target;
+    let documents = tempfile::tempdir_in(copy.directory.path()).unwrap();
+    give_away(documents.path());
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/documents.py");
+    let arguments = [&[target, documents.path().to_str().unwrap()], nics].concat();
+    let written = run(environment, copy, &program, &arguments);
+    assert_eq!(written, (Some(0), "inspect /inspect verify /verify\n".to_owned(), String::new()));
+    let commands = [("inspect", "--xml", 0), ("plan", "--json", 0), ("verify", "--json", verified)];
+    for (command, form, status) in commands {
+        let mut program = Command::new(environment.tree.path().join("bin/guestconv"));
+        program.args([command, "test.img", "--format", "raw", "--target", target, form]);
+        nics.iter().for_each(|nic| {
+            program.args(["--nic", nic]);
+        });
+        program.current_dir(copy.directory.path()).env_remove(APPLIANCE_VARIABLE);
+        let (exited, expected, errors) = said(&program.output().unwrap());
+        assert_eq!(exited, Some(status), "{command}: {errors}");
+        assert_eq!(fs::read_to_string(documents.path().join(command)).unwrap(), expected, "{command}");
+    }
+}
+
+#[test]
+fn an_ordinary_user_converts_a_guest_by_the_wheel_alone() {
+    let Some(environment) = Environment::new() else { return };
+    let Some(copy) = guest() else { return };
+    assert_documents_are_equal(&environment, &copy, &["ens192=52:54:00:12:34:56"], 6);
+    assert!(copy.is_pristine(), "looking at it wrote to the disk");
+
+    let example = environment.tree.path().join("share/doc/guestconv/examples/example.py");
+    let done = run(&environment, &copy, &example, &[]);
+    assert_eq!(done, (Some(0), "Success\n".to_owned(), String::new()));
+    assert!(!copy.is_pristine(), "the commit did not reach the disk");
+    assert_eq!(copy.files(), ["test.img"], "something is left beside the disk");
+    assert_documents_are_equal(&environment, &copy, &[], 0);
+
+    fs::remove_file(&copy.disk).unwrap();
+    let failed = run(&environment, &copy, &example, &[]);
+    assert_eq!(failed, (Some(1), String::new(), "there is no disk test.img; check its path\n".to_owned()));
+}
+
+#[test]
+fn errors_are_exceptions_and_calls_can_be_stopped() {
+    let Some(environment) = Environment::new() else { return };
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../python/tests");
+    let mut python = environment.python();
+    let (status, output, errors) =
+        said(&python.args(["-W", "error", "-m", "unittest", "discover"]).arg(tests).output().unwrap());
+    assert_eq!((status, output.as_str()), (Some(0), ""), "{errors}");
+    let last = errors.lines().last();
+    assert_eq!(last, Some("OK"), "{errors}");
+    assert!(!errors.contains("Ran 0 tests"), "{errors}");
+}
