@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any, Callable, Optional
 
 from ._library import ffi, lib, string
@@ -46,6 +45,6 @@ class Callbacks:
         if self.log is not None and self._failure is None:
             self.log(string(line))
 
-    def _failed(self, _: type, failure: BaseException, traceback: Optional[TracebackType]) -> None:
+    def _failed(self, _: Any, failure: Any, traceback: Any) -> None:
         self._failure = self._failure or failure
         lib.guestconv_cancel(self._handle)

@@ -54,7 +54,8 @@ def argument(text: Union[str, bytes, None]) -> Any:
 
 def string(pointer: Any) -> str:
     """Returns a text of the library."""
-    return str(ffi.string(pointer).decode("utf-8"))
+    text: Any = ffi.string(pointer)
+    return str(text, "utf-8")
 
 
 def owned(pointer: Any) -> Optional[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from typing import Any, Callable, Optional
+from typing import Callable, Optional, TypeVar
+
+Returned = TypeVar("Returned")
 
 
-def called(call: Callable[[], Any], stop: Callable[[], None]) -> Any:
+def called(call: Callable[[], Returned], stop: Callable[[], None]) -> Returned:
     """Returns what the call returns.
 
     Python serves signals in the main thread alone, and not while that runs C. So there the call runs in a thread of its
@@ -15,7 +17,7 @@ def called(call: Callable[[], Any], stop: Callable[[], None]) -> Any:
     """
     if threading.current_thread() is not threading.main_thread():
         return call()
-    outcome: Future[Any] = Future()
+    outcome: Future[Returned] = Future()
     ended = threading.Event()
     outcome.add_done_callback(lambda _: ended.set())
 

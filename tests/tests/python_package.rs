@@ -17,6 +17,9 @@ use tempfile::TempDir;
 const PYTHON: &str = "/usr/bin/python3";
 const NOBODY: u32 = 65534;
 
+/// The type checker, and what it must know of cffi.
+const CHECKER: [&str; 2] = ["mypy==2.4.1", "types-cffi==2.1.0.20260827"];
+
 /// The tree with the wheel in it, and an environment in which the wheel is installed and what it asks for.
 struct Environment {
     tree: TempDir,
@@ -38,15 +41,26 @@ impl Environment {
         let directory = tempfile::Builder::new().prefix("guestconv-venv-").tempdir_in("/var/tmp").unwrap();
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
         let place = directory.path().join("venv");
-        succeeds(Command::new(PYTHON).args(["-m", "venv"]).arg(&place));
-        let mut pip = Command::new(place.join("bin/pip"));
-        succeeds(pip.args(["install", "--quiet", "--disable-pip-version-check"]).arg(wheel));
-        Some(Self { tree, directory })
+        // Python itself is in the environment, so that what is beside Python can be what a test wants.
+        succeeds(Command::new(PYTHON).args(["-m", "venv", "--copies"]).arg(&place));
+        let environment = Self { tree, directory };
+        environment.install(&[wheel.to_str().unwrap()]);
+        Some(environment)
+    }
+
+    /// Returns the directory where Python is.
+    fn place(&self) -> PathBuf {
+        self.directory.path().join("venv")
+    }
+
+    fn install(&self, packages: &[&str]) {
+        let mut pip = Command::new(self.place().join("bin/pip"));
+        succeeds(pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(packages));
     }
 
     /// Returns Python with no other program in reach and nothing that tells where the appliance is.
     fn python(&self) -> Command {
-        let mut python = Command::new(self.directory.path().join("venv/bin/python"));
+        let mut python = Command::new(self.place().join("bin/python"));
         python.arg("-B").env("PATH", "/nonexistent").env_remove(APPLIANCE_VARIABLE);
         python
     }
@@ -133,6 +147,12 @@ fn assert_documents_are_equal(environment: &Environment, copy: &Copy, nics: &[&s
 fn an_ordinary_user_converts_a_guest_by_the_wheel_alone() {
     let Some(environment) = Environment::new() else { return };
     let Some(copy) = guest() else { return };
+    // Another release, installed beside Python, is not for the library of the wheel.
+    let foreign = environment.place().join("libexec/guestconv");
+    fs::create_dir_all(&foreign).unwrap();
+    for (name, text) in [("kernel", ""), ("agent", ""), ("VERSION", "0.0.9")] {
+        fs::write(foreign.join(name), text).unwrap();
+    }
     assert_documents_are_equal(&environment, &copy, &["ens192=52:54:00:12:34:56"], 6);
     assert!(copy.is_pristine(), "looking at it wrote to the disk");
 
@@ -159,4 +179,16 @@ fn errors_are_exceptions_and_calls_can_be_stopped() {
     let last = errors.lines().last();
     assert_eq!(last, Some("OK"), "{errors}");
     assert!(!errors.contains("Ran 0 tests"), "{errors}");
+}
+
+#[test]
+fn the_package_has_types() {
+    let Some(environment) = Environment::new() else { return };
+    environment.install(&CHECKER);
+    let uses = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/typed.py");
+    for checked in [["-p", "guestconv"], ["--", uses.to_str().unwrap()]] {
+        let mut python = environment.python();
+        python.args(["-m", "mypy", "--strict", "--cache-dir=/dev/null"]).args(checked);
+        succeeds(python.current_dir(environment.directory.path()));
+    }
 }

@@ -1,0 +1,37 @@
+"""What a type checker must say of the package: nothing, and where a line is wrong, the error that is named there."""
+
+from pathlib import Path
+from typing import Any
+
+import guestconv
+
+
+def told(stage: str, done: int, total: int) -> None:
+    print(stage, done + total)
+
+
+def converted(guest: guestconv.Guest) -> str:
+    guest.add_drive(Path("test.img"), "sda", format="raw")
+    guest.set_progress_callback(told)
+    guest.set_log_callback(print)
+    guest.set_log_callback(None)
+    description: str = guest.inspect("kvm")
+    plan: dict[str, Any] = guest.plan(description)
+    guest.convert()
+    return f"{plan['steps']}"
+
+
+def wrong(guest: guestconv.Guest) -> str:
+    guest.add_drive(3)  # type: ignore[arg-type]
+    guest.inspect()  # type: ignore[call-arg]
+    guest.set_log_callback(told)  # type: ignore[arg-type]
+    guest.conver("")  # type: ignore[attr-defined]
+    return guest.plan()  # type: ignore[return-value]
+
+
+def caught() -> str:
+    try:
+        with guestconv.Guest() as guest:
+            return converted(guest)
+    except guestconv.DiskError as error:
+        return error.kind + error.code
