@@ -64,6 +64,13 @@ pub const SUBJECTS: &[Subject] = &[
         nics: &[("ens192", Some("10.0.2.77"))],
     },
     Subject {
+        name: "debian-12-extlinux",
+        target: "rhev-3.1",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/vda1",
+        nics: &[("ens192", Some("10.0.2.82"))],
+    },
+    Subject {
         name: "debian-13-efi",
         target: "kvm",
         firmware: HardwareFirmware::Uefi,

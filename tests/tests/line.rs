@@ -82,6 +82,11 @@ fn debian_12_dep() {
 }
 
 #[test]
+fn debian_12_extlinux() {
+    line("debian-12-extlinux");
+}
+
+#[test]
 fn debian_13_efi() {
     line("debian-13-efi");
 }
