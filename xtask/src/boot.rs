@@ -5,8 +5,9 @@
 use crate::cache;
 use anyhow::{Context, Result, bail};
 use guestconv::core::hardware::HardwareFirmware;
+use guestconv::core::plan::Nic;
 use guestconv::prove::{
-    Accelerator, ExpectedNic, Login, Machine, Proof, ProofDisk, ProofFormat, ProveOptions, prove,
+    Accelerator, ExpectedNic, Login, Machine, MachineNic, Proof, ProofDisk, ProofFormat, ProveOptions, prove,
 };
 use guestconv::{Event, Observer};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const USAGE: &str = "usage: cargo xtask boot GUEST|IMAGE… [--hardware NAME] [--uefi] [--format raw|qcow2] [--login] \
-                     [--command TEXT] [--expect ID=ADDRESS] [--no-graphics] [--no-console] [--limit SECONDS] \
+                     [--command TEXT] [--nic ID=MAC] [--expect ID=ADDRESS] [--no-graphics] [--no-console] [--limit SECONDS] \
                      [--evidence DIR] [--kvm] [--json]";
 
 /// What was asked for.
@@ -47,7 +48,7 @@ fn wish(arguments: &[String]) -> Result<Wish> {
     let mut options =
         ProveOptions { accelerator: Accelerator::Tcg, observer: Arc::new(Told), ..ProveOptions::default() };
     let mut format = ProofFormat::Raw;
-    let mut disks = Vec::new();
+    let (mut disks, mut nics) = (Vec::new(), Vec::new());
     let mut hardware = "virtio";
     let (mut is_json, mut is_uefi, mut has_graphics, mut has_console) = (false, false, true, true);
     let mut rest = arguments.iter().map(String::as_str);
@@ -61,6 +62,7 @@ fn wish(arguments: &[String]) -> Result<Wish> {
                 options.login = Some(Login { user: "root".into(), password: "guestconv".into() });
             }
             "--command" => options.command = Some(value()?.to_owned()),
+            "--nic" => nics.push(Nic::parse(value()?)?),
             "--expect" => options.expected.push(expected(value()?)?),
             "--no-graphics" => has_graphics = false,
             "--no-console" => has_console = false,
@@ -80,6 +82,9 @@ fn wish(arguments: &[String]) -> Result<Wish> {
     if is_uefi {
         machine = machine.with_firmware(HardwareFirmware::Uefi);
     }
+    if !nics.is_empty() {
+        machine.nics = cards(&machine, nics);
+    }
     machine.graphics = machine.graphics.filter(|_| has_graphics);
     machine.console = machine.console.filter(|_| has_console);
     Ok(Wish { disks, machine, options, is_json })
@@ -97,6 +102,19 @@ fn disk(name: &str) -> Result<PathBuf> {
         );
     }
     Ok(disk)
+}
+
+/// Returns cards of these names and addresses, like the machine's first; VMware's slots for cards are 32 apart.
+fn cards(machine: &Machine, nics: Vec<Nic>) -> Vec<MachineNic> {
+    let like = machine.nics.first().cloned();
+    let slots = (0..).step_by(32);
+    let card = |((nic, slot), like): ((Nic, u32), MachineNic)| MachineNic {
+        id: nic.name.unwrap_or(like.id),
+        mac: Some(nic.mac),
+        slot: like.slot.map(|first| first + slot),
+        driver: like.driver,
+    };
+    nics.into_iter().zip(slots).zip(like.into_iter().cycle()).map(card).collect()
 }
 
 fn format_of(name: &str) -> Result<ProofFormat> {
@@ -182,6 +200,21 @@ mod tests {
             wish.options.expected,
             [ExpectedNic { id: "eth0".into(), addresses: vec!["10.0.2.77".parse().unwrap()] }]
         );
+    }
+
+    #[test]
+    fn cards_are_as_many_as_named_and_like_the_machines() {
+        let (first, second) = ("52:54:00:00:00:01", "52:54:00:00:00:02");
+        let nics = [format!("eth0={first}"), second.to_owned()].map(|text| Nic::parse(&text).unwrap());
+        let card = |id: &str, mac: &str, slot: u32| MachineNic {
+            id: id.to_owned(),
+            driver: "vmxnet3".to_owned(),
+            mac: Some(mac.to_owned()),
+            slot: Some(slot),
+        };
+        let machine = Machine::preset("vmware").unwrap();
+        let expected = [card("eth0", first, 192), card("ens192", second, 224)];
+        assert_eq!(cards(&machine, nics.into()), expected);
     }
 
     #[test]

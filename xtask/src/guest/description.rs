@@ -13,6 +13,9 @@ pub(super) struct Description {
     pub(super) suite: String,
     /// The packages beside the smallest system.
     pub(super) packages: Vec<String>,
+    /// Globs of files that the packages do not install: hooks that would run while they are set up, and fail there.
+    #[serde(default)]
+    pub(super) excluded: Vec<String>,
     /// Files of the root tree, written before the packages' settings are made final.
     #[serde(default)]
     pub(super) files: Vec<File>,
@@ -26,6 +29,10 @@ pub(super) struct Description {
     pub(super) format: String,
     /// Shell script that runs in the unpacked root with `/dev`, `/proc` and `/sys`: the boot loader.
     pub(super) install: String,
+    /// Shell script that runs on the host at the end, with the disk's image as `$image`, the root tree as `$tar` and an
+    /// empty directory as its own: for what User Mode Linux cannot run, 32-bit programs.
+    #[serde(default)]
+    pub(super) host: Option<String>,
 }
 
 /// A file of the root tree.

@@ -12,7 +12,8 @@ use std::process::Command;
 pub(super) fn make(description: &Description) -> Result<PathBuf> {
     let script = script(description);
     let packages = description.packages.join(",");
-    let inputs = [script.as_bytes(), packages.as_bytes(), description.suite.as_bytes()];
+    let mut inputs = vec![script.as_bytes(), packages.as_bytes(), description.suite.as_bytes()];
+    inputs.extend(description.excluded.iter().map(String::as_bytes));
     let entry = cache::entry("tree", &inputs, |dir| build(description, &packages, &script, dir))?;
     Ok(entry.join("root.tar"))
 }
@@ -26,6 +27,7 @@ fn build(description: &Description, packages: &str, script: &str, dir: &Path) ->
             .arg(format!("--include={packages}"))
             .args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"])
             .arg("--dpkgopt=path-exclude=/usr/share/locale/*")
+            .args(description.excluded.iter().map(|glob| format!("--dpkgopt=path-exclude={glob}")))
             .arg(format!("--customize-hook=sh {} \"$1\"", hook.display()))
             .arg(&description.suite)
             .arg(dir.join("root.tar")),
