@@ -91,6 +91,13 @@ pub const SUBJECTS: &[Subject] = &[
         root: "/dev/vda1",
         nics: &[("ens192", Some("10.0.2.79"))],
     },
+    Subject {
+        name: "rhel-6.4",
+        target: "rhev-3.1",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/mapper/vg_guest-lv_root",
+        nics: &[("eth0", Some("10.0.2.82")), ("eth1", Some("10.0.3.82"))],
+    },
 ];
 
 /// A copy of a guest that a test may do anything to; it goes with this.

@@ -6,8 +6,12 @@
     reason = "it is a test: what fails here fails the test"
 )]
 
+use guestconv::core::change::Change;
+use guestconv::core::describe::describe;
 use guestconv::core::description::Choices;
+use guestconv::core::knowledge::target;
 use guestconv::{ConvertOptions, Event, Options, Stage};
+use guestconv_core::fixtures::rhel64;
 use guestconv_system_tests::{
     are_identical, assert_as_before, copy, differing, json_schema, planned, relaxng,
 };
@@ -99,6 +103,40 @@ fn debian_13_btrfs() {
 #[test]
 fn multi_boot() {
     line("multi-boot");
+}
+
+#[test]
+fn rhel_6_4() {
+    line("rhel-6.4");
+}
+
+/// The look-alike on its disk is described as the seed's guest in memory, which is held against the seed's own document;
+/// and of its menu only command lines are edited.
+#[test]
+fn rhel_6_4_is_as_the_seed_has_it() {
+    let Some(copy) = copy("rhel-6.4") else { return };
+    let mut guest = copy.open(Options::default());
+    let described = guest.describe(copy.subject.target, &[]).unwrap();
+    let expected = describe(&rhel64::facts(), target(copy.subject.target).unwrap(), &[]);
+    assert_eq!(described.to_xml(), expected.to_xml());
+    let plan = guest.plan(copy.subject.target, &described.choices(), &copy.plan_options()).unwrap();
+    let changes = plan.steps.iter().flat_map(|step| &step.changes);
+    let menus = changes.filter_map(|change| match change {
+        Change::Write { path, before: Some(before), after, .. }
+            if path.as_str() == "/boot/grub/grub.conf" =>
+        {
+            Some((before, after))
+        }
+        _ => None,
+    });
+    let edited: Vec<_> = menus
+        .flat_map(|(before, after)| {
+            assert_eq!(before.lines().count(), after.lines().count());
+            before.lines().zip(after.lines()).filter(|(was, is)| was != is)
+        })
+        .map(|(was, is)| is.strip_prefix(was))
+        .collect();
+    assert_eq!(edited, [Some(" console=tty0 console=ttyS0")]);
 }
 
 /// The document says `e1000` and `scsi-hd`, and its graphics are deleted: so is the guest, and so it boots.
