@@ -178,7 +178,12 @@ fn taken(leader: Pid) -> Result<Taken> {
     let (mut cpu_seconds, mut traffic) = (0.0, Traffic::default());
     let mut is_late = false;
     loop {
-        let tree = processes::tree(&processes::all()?, leader_raw);
+        let all = processes::all()?;
+        let mut tree = processes::tree(&all, leader_raw);
+        // One whose parent was killed is nobody's but ours, and in a group that is neither the command's nor ours.
+        let orphans = all.iter().filter(|process| process.is_orphan_of(own) && !tree.contains(process));
+        let orphans: Vec<Process> = orphans.copied().collect();
+        tree.extend(orphans);
         let mut is_waiting = false;
         for process in tree {
             if !process.has_ended {

@@ -40,6 +40,12 @@ impl Process {
         stat_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
+    /// Has it come to `parent` from another that has gone? What `parent` starts itself is in its group or leads one.
+    pub(super) fn is_orphan_of(&self, parent: i32) -> bool {
+        let own_group = Process::of(parent).map(|parent| parent.group);
+        self.parent == parent && self.group != self.pid && Some(self.group) != own_group
+    }
+
     /// Returns the processor time in seconds.
     #[expect(clippy::cast_precision_loss, reason = "ticks of years fit")]
     pub(super) fn cpu_seconds(&self) -> f64 {

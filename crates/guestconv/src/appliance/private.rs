@@ -7,15 +7,17 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 const PREFIX: &str = "guestconv-run-";
-/// Held while the directory is in use. A directory without it is a moment old, or not ours.
+/// A directory is made under this prefix and gets its own when it is locked: so others never see one that is in use and
+/// not locked yet.
+const NEW_PREFIX: &str = "guestconv-new-";
+/// Held while the directory is in use.
 const LOCK_FILE: &str = "lock";
 
 /// A private directory; removed when this goes.
 pub(crate) struct PrivateDir {
-    dir: TempDir,
+    path: PathBuf,
     _lock: File,
 }
 
@@ -27,18 +29,31 @@ impl PrivateDir {
         let failed =
             |error| Error::io("private-directory-failed", format_args!("use {}", place.display()), error);
         let dir = tempfile::Builder::new()
-            .prefix(&format!("{PREFIX}{}-", std::process::id()))
+            .prefix(&format!("{NEW_PREFIX}{}-", std::process::id()))
             .tempdir_in(&place)
             .map_err(failed)?;
         let lock = File::create(dir.path().join(LOCK_FILE)).map_err(failed)?;
         lock.try_lock().map_err(|error| failed(error.into()))?;
         DirBuilder::new().mode(0o700).create(dir.path().join("uml")).map_err(failed)?;
-        Ok(Self { dir, _lock: lock })
+        let name =
+            dir.path().file_name().unwrap_or_default().to_string_lossy().replacen(NEW_PREFIX, PREFIX, 1);
+        let path = place.join(name);
+        fs::rename(dir.path(), &path).map_err(failed)?;
+        // It has gone from where it was made: what is removed later is removed here.
+        let _ = dir.keep();
+        Ok(Self { path, _lock: lock })
     }
 
     /// Returns its path.
     pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
+        &self.path
+    }
+}
+
+impl Drop for PrivateDir {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by the next run.
+        drop(fs::remove_dir_all(&self.path));
     }
 }
 

@@ -8,9 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Cancel;
 use guestconv_core::protocol::Reply;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, kill_process, kill_process_group, pidfd_open, waitpgid,
-};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpgid};
 use std::fs::File;
 use std::io::{self, ErrorKind as IoKind, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -24,8 +22,6 @@ use std::time::{Duration, Instant};
 pub(super) const MEMORY_MIB: u64 = 384;
 /// How long the kernel may take to power off after the reply.
 const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
-/// How long a kernel that is thrown away may take to end when it is asked to. On a busy machine one in a hundred never does.
-const HURRY_LIMIT: Duration = Duration::from_millis(250);
 /// How often somebody looks whether the caller cancelled.
 const TICK: Duration = Duration::from_millis(20);
 /// How much of what the kernel says is kept for errors.
@@ -38,7 +34,7 @@ pub(super) struct Start<'a> {
     pub(super) initramfs: &'a File,
     pub(super) sockets: &'a [&'a Path],
     pub(super) time_limit: Duration,
-    /// Whether nothing of it is kept but its reply: then it need not power off.
+    /// Whether nothing of it is kept but its reply: then nobody waits until it has powered off.
     pub(super) is_disposable: bool,
 }
 
@@ -60,8 +56,8 @@ pub(super) struct Process {
 pub(super) struct Ended {
     /// What the agent replied, if anything.
     pub(super) incoming: Incoming,
-    /// How the process ended.
-    pub(super) status: ExitStatus,
+    /// How the process ended; `None` if it was not waited for.
+    pub(super) status: Option<ExitStatus>,
     /// The last lines of the kernel.
     pub(super) said: String,
     /// Whether Landlock confined it.
@@ -122,7 +118,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Waits until the process has ended; one that is thrown away is asked to when it has replied.
+    /// Waits until the process has ended by itself, or has replied if that is all.
     ///
     /// # Errors
     /// `appliance-timeout`, `cancelled`, `appliance-reply`: the process is killed then.
@@ -134,9 +130,11 @@ impl Process {
             self.sleep(is_open);
             self.listen();
             is_open = is_open && self.receive(&mut incoming)?;
-            if incoming.is_complete() && replied.is_none() {
-                replied = Some(Instant::now());
-                self.hurry();
+            if incoming.is_complete() {
+                replied.get_or_insert_with(Instant::now);
+                if self.is_disposable {
+                    return Ok(self.ended_with(incoming, None));
+                }
             }
             if let Some(status) = self.child.try_wait().map_err(waiting)? {
                 // All that it said is in the socket and the pipe by now.
@@ -144,16 +142,12 @@ impl Process {
                 if is_open {
                     self.receive(&mut incoming)?;
                 }
-                return Ok(Ended { incoming, status, said: self.last_lines(), landlock: self.landlock });
+                return Ok(self.ended_with(incoming, Some(status)));
             }
             cancel.check()?;
             let is_late = self.started.elapsed() > self.time_limit;
-            let ending = replied.map(|since| since.elapsed()).unwrap_or_default();
-            if self.is_disposable && ending > HURRY_LIMIT {
-                let status = self.kill().map_err(waiting)?;
-                return Ok(Ended { incoming, status, said: self.last_lines(), landlock: self.landlock });
-            }
-            if is_late || ending > POWER_OFF_LIMIT {
+            let hangs = replied.is_some_and(|since| since.elapsed() > POWER_OFF_LIMIT);
+            if is_late || hangs {
                 return Err(self.timeout());
             }
         }
@@ -204,21 +198,8 @@ impl Process {
         }
     }
 
-    /// Asks the kernel to end at once, its processes with it, if there is nothing that it would still write.
-    fn hurry(&self) {
-        if let Some(kernel) = self.group.filter(|_| self.is_disposable) {
-            // One that has gone already need not be asked.
-            let _ = kill_process(kernel, Signal::TERM);
-        }
-    }
-
-    /// Ends the kernel and its processes, which are in its group, and reaps it.
-    fn kill(&mut self) -> io::Result<ExitStatus> {
-        if let Some(group) = self.group {
-            // A group that is gone is as it should be.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        self.child.wait()
+    fn ended_with(&self, incoming: Incoming, status: Option<ExitStatus>) -> Ended {
+        Ended { incoming, status, said: self.last_lines(), landlock: self.landlock }
     }
 
     fn last_lines(&self) -> String {
@@ -239,8 +220,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A child that was reaped is as it should be.
-        drop(self.kill());
+        // The kernel's processes are in its group. A group that is gone, or a child that was reaped, is as it should be.
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        drop(self.child.wait());
         // If we are the reaper of orphans (init of a container), the kernel's processes are ours to reap.
         if let Some(group) = self.group {
             while let Ok(Some(_)) = waitpgid(group, WaitOptions::NOHANG) {}
@@ -254,10 +238,11 @@ impl Ended {
         if self.incoming.is_complete() {
             return self.incoming.parse();
         }
+        let status = self.status.map_or_else(|| "not waited for".to_owned(), |status| status.to_string());
         if !was_served && self.incoming.is_empty() {
-            return Err(cannot_start(&format!("{}{}", self.status, last_words(&self.said))));
+            return Err(cannot_start(&format!("{status}{}", last_words(&self.said))));
         }
-        let message = format!("the appliance died ({}){}", self.status, last_words(&self.said));
+        let message = format!("the appliance died ({status}){}", last_words(&self.said));
         Err(Error::new(ErrorKind::Appliance, "appliance-died", message))
     }
 }
