@@ -3,7 +3,7 @@
 
 use rustix::mm::{Advice, madvise};
 
-/// What most runs use. Fetched together, a page costs a tenth.
+/// What most runs use. Fetched together, a page costs a third.
 const POPULATED_BYTES: usize = 6 << 20;
 /// The most that glibc takes from the heap instead of a mapping of its own.
 const FROM_HEAP_BYTES: i32 = 32 << 20;

@@ -7,11 +7,14 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const PREFIX: &str = "guestconv-run-";
 /// A directory is made under this prefix and gets its own when it is locked: so others never see one that is in use and
 /// not locked yet.
 const NEW_PREFIX: &str = "guestconv-new-";
+/// How old an unfinished directory must be to have been left by a process that was killed.
+const LEFT_AFTER: Duration = Duration::from_secs(3600);
 /// Held while the directory is in use.
 const LOCK_FILE: &str = "lock";
 
@@ -75,6 +78,19 @@ fn sweep(place: &Path) {
     for path in names.map(|entry| entry.path()) {
         drop(remove_if_dead(&path));
     }
+    let Ok(entries) = fs::read_dir(place) else { return };
+    let new = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(NEW_PREFIX));
+    for path in new.map(|entry| entry.path()) {
+        drop(remove_if_left(&path));
+    }
+}
+
+/// Removes a directory of ours that was never finished: that takes no time, so an old one is nobody's.
+fn remove_if_left(path: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    let is_old = metadata.modified()?.elapsed().is_ok_and(|age| age > LEFT_AFTER);
+    if is_ours && is_old { fs::remove_dir_all(path) } else { Ok(()) }
 }
 
 fn remove_if_dead(path: &Path) -> io::Result<()> {
@@ -102,9 +118,14 @@ mod tests {
         alive.try_lock().unwrap();
         fs::create_dir(place.path().join("guestconv-run-new")).unwrap();
         fs::create_dir(place.path().join("other")).unwrap();
+        for (name, age) in [("guestconv-new-left", LEFT_AFTER * 2), ("guestconv-new-young", LEFT_AFTER / 2)] {
+            fs::create_dir(place.path().join(name)).unwrap();
+            let dir = File::open(place.path().join(name)).unwrap();
+            dir.set_modified(std::time::SystemTime::now() - age).unwrap();
+        }
         sweep(place.path());
         let mut left: Vec<_> = fs::read_dir(place.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["guestconv-run-alive", "guestconv-run-new", "other"]);
+        assert_eq!(left, ["guestconv-new-young", "guestconv-run-alive", "guestconv-run-new", "other"]);
     }
 }
