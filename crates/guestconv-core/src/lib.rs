@@ -12,6 +12,7 @@ pub mod formats;
 pub mod hardware;
 pub mod inspect;
 pub mod knowledge;
+pub mod lay_out;
 pub mod layout;
 pub mod linux;
 pub mod path;
