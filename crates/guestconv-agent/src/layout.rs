@@ -71,10 +71,9 @@ impl Scan {
         }
         self.devices.insert(DeviceName(format!("/dev/{name}")), node);
         self.layout.disks.push(Disk {
-            name: name.to_owned(),
-            size_bytes: device.size_bytes(),
             table: found.table,
             boot_code: found.boot_code,
+            ..Disk::blank(name, device.size_bytes())
         });
         Ok(())
     }
@@ -107,13 +106,12 @@ impl Scan {
         };
         self.findings.extend(about.map(|finding| finding.about(device.0.clone())));
         self.layout.filesystems.push(Filesystem {
-            device,
-            kind: found.kind.to_owned(),
             uuid: found.uuid,
             label: found.label,
-            subvolumes: Vec::new(),
-            default_subvolume: None,
             dirty: found.dirty,
+            size_bytes: found.size_bytes,
+            features: found.features,
+            ..Filesystem::new(device, found.kind)
         });
     }
 }

@@ -5,7 +5,7 @@
 use crate::path::GuestPath;
 use serde::{Deserialize, Serialize};
 
-/// One act on the files of one root.
+/// One act on the files of one root, or on a disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "change", rename_all = "kebab-case", deny_unknown_fields)]
@@ -51,6 +51,8 @@ pub enum Change {
     },
     /// Appends a segment with kernel modules and settings to an initramfs.
     AppendInitramfs(InitramfsAppend),
+    /// Gives a disk a partition table and a boot loader. The block layer carries it out; apply finds it done.
+    LayOut(crate::lay_out::LayOut),
     /// Runs a program of the guest inside the appliance. Only if the caller asked for it.
     Run {
         /// Program and arguments, no shell.
@@ -149,13 +151,13 @@ pub struct AddedText {
 }
 
 impl Change {
-    /// Returns the file that the change makes, changes or removes; `None` for a command.
+    /// Returns the file that the change makes, changes or removes; `None` for a command and a disk.
     pub fn path(&self) -> Option<&GuestPath> {
         match self {
             Self::Write { path, .. } | Self::Remove { path, .. } | Self::Link { path, .. } => Some(path),
             Self::Copy { to, .. } => Some(to),
             Self::AppendInitramfs(append) => Some(&append.path),
-            Self::Run { .. } => None,
+            Self::LayOut(_) | Self::Run { .. } => None,
         }
     }
 }

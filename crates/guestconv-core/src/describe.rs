@@ -11,6 +11,7 @@ use crate::facts::{Facts, Firmware, Root, System};
 use crate::finding::Finding;
 use crate::hardware;
 use crate::knowledge::Target;
+use crate::lay_out;
 use crate::plan::Nic;
 
 /// Id of the graphics adapter.
@@ -21,8 +22,17 @@ pub const CONSOLE_ID: &str = "console";
 /// Returns the description of a guest for a target. `nics` are the network cards that the target will give, if known.
 ///
 /// A device for which nothing is on offer is left out, with a finding; so is what stops a plan (firmware, architecture).
+///
+/// A disk that must be laid out is described as it is then, so that the document holds before and after.
 pub fn describe(facts: &Facts, target: &Target, nics: &[Nic]) -> Description {
     let mut findings = facts.findings.clone();
+    let lay_out = lay_out::needed(facts);
+    let laid_out = lay_out.as_ref().ok().and_then(Option::as_ref).map(|lay_out| lay_out.after(facts));
+    let facts = laid_out.as_ref().unwrap_or(facts);
+    findings.extend(match lay_out {
+        Ok(lay_out) => lay_out.map(|lay_out| lay_out.finding()),
+        Err(fault) => Some(Finding::error(&fault.code, fault.message)),
+    });
     for fault in [hardware::arch(facts, target).err(), hardware::firmware(facts, target).err()] {
         findings.extend(fault.map(|fault| Finding::error(&fault.code, fault.message)));
     }

@@ -47,6 +47,9 @@ pub struct Disk {
     /// Which boot loader's code is in the first sector; `None` if none is known there.
     #[serde(default)]
     pub boot_code: Option<BootCode>,
+    /// Whether its storage has that size and no other: a block device. The library says it, not the agent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fixed_size: bool,
 }
 
 /// Boot code that is recognised in the first sector of a disk or partition.
@@ -177,6 +180,37 @@ pub struct Filesystem {
     /// Whether its journal had to be replayed (in a throw-away overlay when inspecting).
     #[serde(default)]
     pub dirty: bool,
+    /// How much of its device it uses, in bytes, as its superblock says (ext2 to ext4, XFS, btrfs); `None` elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
+    /// The bits of its superblock's incompatible features (ext2 to ext4, XFS): who does not know one must not read it;
+    /// `None` elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<u32>,
+}
+
+impl Filesystem {
+    /// Returns a file system of which nothing more is known.
+    pub fn new(device: DeviceName, kind: &str) -> Self {
+        Self {
+            device,
+            kind: kind.to_owned(),
+            uuid: None,
+            label: None,
+            subvolumes: Vec::new(),
+            default_subvolume: None,
+            dirty: false,
+            size_bytes: None,
+            features: None,
+        }
+    }
+}
+
+impl Disk {
+    /// Returns a disk that holds nothing that is known.
+    pub fn blank(name: &str, size_bytes: u64) -> Self {
+        Self { name: name.to_owned(), size_bytes, table: None, boot_code: None, fixed_size: false }
+    }
 }
 
 impl Layout {

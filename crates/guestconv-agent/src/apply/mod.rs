@@ -14,6 +14,8 @@ use crate::mount::{Access, Mounted};
 use crate::start::failure;
 use files::Files;
 use guestconv_core::change::Change;
+use guestconv_core::lay_out::LayOut;
+use guestconv_core::layout::Partition;
 use guestconv_core::plan::{Plan, PlanRoot, Step};
 use guestconv_core::report::{Failure, Outcome, StepOutcome, StepStatus, WrittenFile};
 
@@ -45,7 +47,7 @@ pub(crate) fn outcome(disks: &[String], plan: &Plan, clock: &mut Clock) -> Resul
                 error = Some(failure("request-failed", text));
                 (StepStatus::Failed, Vec::new())
             }
-            (None, Some(files)) => match carried_out(files, step) {
+            (None, Some(files)) => match carried_out(&scan, files, step) {
                 Ok(written) => (StepStatus::Done, written),
                 Err(failed) => {
                     error =
@@ -83,7 +85,32 @@ fn assembled(scan: &Scan, mounted: &mut Mounted, root: &PlanRoot) -> Result<File
     Files::of(place).map_err(|error| failed("/", &error))
 }
 
-fn carried_out(files: &Files, step: &Step) -> Result<Vec<WrittenFile>, Failure> {
+/// The block layer has done it: the table is there, and the file system that was on the disk is in its partition.
+fn require_laid_out(scan: &Scan, lay_out: &LayOut) -> Result<(), Failure> {
+    let disk = scan.layout.disks.iter().find(|disk| disk.name == lay_out.disk);
+    let table = disk.and_then(|disk| disk.table.as_ref());
+    let is_before = |partition: &Partition| {
+        let found = scan.layout.filesystem(&partition.device);
+        found.is_some_and(|found| {
+            found.kind == lay_out.before.filesystem
+                && found.uuid.as_deref() == Some(lay_out.before.uuid.as_str())
+        })
+    };
+    if table != Some(&lay_out.table) {
+        let text = format!("the disk {} does not have the partition table of the plan", lay_out.disk);
+        return Err(failure("disk-not-laid-out", text));
+    }
+    if !lay_out.table.partitions.iter().any(is_before) {
+        let text = format!(
+            "the disk {} does not hold the {} {} that the plan was made for; plan again",
+            lay_out.disk, lay_out.before.filesystem, lay_out.before.uuid
+        );
+        return Err(failure("disk-changed", text));
+    }
+    Ok(())
+}
+
+fn carried_out(scan: &Scan, files: &Files, step: &Step) -> Result<Vec<WrittenFile>, Failure> {
     let mut written: Vec<WrittenFile> = Vec::new();
     for change in &step.changes {
         let mut now = None;
@@ -95,6 +122,7 @@ fn carried_out(files: &Files, step: &Step) -> Result<Vec<WrittenFile>, Failure> 
             Change::Link { path, before, to } => files.link(path, before.as_ref(), to)?,
             Change::Copy { from, source, to } => files.copy(from, source, to)?,
             Change::AppendInitramfs(append) => now = Some(initramfs::append(files, append)?),
+            Change::LayOut(lay_out) => require_laid_out(scan, lay_out)?,
             Change::Run { argv } => program::run(files.place(), argv)?,
             _ => return Err(failure("request-failed", "the agent does not know this change")),
         }

@@ -37,8 +37,7 @@ pub(crate) fn rhel(device: &str, interfaces: &[(&str, Option<&str>)]) -> Root {
 
 /// A guest of these roots on disks of these names.
 pub(crate) fn guest(roots: Vec<Root>, disks: &[&str], firmware: Firmware) -> Facts {
-    let disk =
-        |name: &&str| Disk { name: (*name).to_owned(), size_bytes: 1 << 30, table: None, boot_code: None };
+    let disk = |name: &&str| Disk::blank(name, 1 << 30);
     let layout = Layout { disks: disks.iter().map(disk).collect(), ..Layout::default() };
     Facts { schema: FACTS_SCHEMA, layout, firmware, roots, findings: Vec::new() }
 }

@@ -87,6 +87,28 @@ pub fn with_cmdlines(text: &str, mut edit: impl FnMut(Place, &str) -> CmdlineEdi
     replaced(text, &edits)
 }
 
+/// Returns the text with other numbers for whole disks: `partition` says for `(hdN)` which partition is meant, counted
+/// from 0, or that it stays. Where files are read from, and Debian's `# groot=`; what is chainloaded stays.
+pub fn with_partitions(text: &str, partition: impl Fn(usize) -> Option<u32>) -> String {
+    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
+    for (at, raw) in lines(text) {
+        let is_comment = raw.starts_with("# groot=");
+        let reads = |line: Line<'_>| ["root", "kernel", "module", "initrd"].contains(&line.command);
+        if !is_comment && !Line::of(at, raw).is_some_and(reads) {
+            continue;
+        }
+        for (start, _) in raw.match_indices("(hd") {
+            let digits = raw.get(start + 3..).unwrap_or_default();
+            let Some((number, _)) = digits.split_once(')') else { continue };
+            if let Some(partition) = number.parse().ok().and_then(&partition) {
+                let end = at + start + 3 + number.len();
+                edits.push((end..end, format!(",{partition}")));
+            }
+        }
+    }
+    replaced(text, &edits)
+}
+
 /// Returns whether the file that `kernel` names is Xen.
 pub fn is_hypervisor(file: &str) -> bool {
     let name = file.rsplit(['/', ')']).next().unwrap_or(file);
@@ -171,6 +193,18 @@ mod tests {
                 ],
             }
         );
+    }
+
+    #[test]
+    fn a_whole_disk_becomes_the_partition_that_is_said() {
+        let text = "# groot=(hd0)\n# (hd0)\ntitle a\n root (hd0)\n kernel (hd0)/k root=(hd0)\n initrd (hd1)/i\n\
+                    title b\nroot (hd0,1)\ntitle c\nrootnoverify (hd0)\nchainloader (hd0)+1\n";
+        let expected = text
+            .replace("groot=(hd0)", "groot=(hd0,2)")
+            .replace(" root (hd0)", " root (hd0,2)")
+            .replace("(hd0)/k root=(hd0)", "(hd0,2)/k root=(hd0,2)");
+        assert_eq!(with_partitions(text, |disk| (disk == 0).then_some(2)), expected);
+        assert_eq!(with_partitions(text, |_| None), text);
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub struct Superblock {
     pub dirty: bool,
     /// How many devices the file system spans: btrfs; 1 elsewhere.
     pub devices: u64,
+    /// How much of the device it uses, in bytes (ext2 to ext4, XFS, btrfs); `None` elsewhere.
+    pub size_bytes: Option<u64>,
+    /// The bits of its incompatible features, but for the journal that waits (ext2 to ext4, XFS); `None` elsewhere.
+    pub features: Option<u32>,
 }
 
 /// What a device was found to hold: the superblock that counts, and the kinds of others that are there too.
@@ -84,7 +88,7 @@ fn alone(superblock: Superblock) -> Recognised {
 
 impl Superblock {
     fn new(kind: &'static str) -> Self {
-        Self { kind, uuid: None, label: None, dirty: false, devices: 1 }
+        Self { kind, uuid: None, label: None, dirty: false, devices: 1, size_bytes: None, features: None }
     }
 
     fn uuid(self, bytes: Option<[u8; 16]>) -> Self {

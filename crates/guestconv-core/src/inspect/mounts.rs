@@ -190,18 +190,13 @@ mod tests {
             bootable: false,
         };
         let filesystem = |(number, _, kind, uuid): &(u32, &str, &str, &str)| Filesystem {
-            device: name(*number),
-            kind: (*kind).into(),
             uuid: Some((*uuid).into()),
-            label: None,
-            subvolumes: Vec::new(),
-            default_subvolume: None,
-            dirty: false,
+            ..Filesystem::new(name(*number), kind)
         };
         let partitions = rows.iter().map(partition).collect();
         let table = PartitionTable { kind: TableKind::Gpt, id: "g".into(), partitions };
         Layout {
-            disks: vec![Disk { name: "sda".into(), size_bytes: 0, table: Some(table), boot_code: None }],
+            disks: vec![Disk { table: Some(table), ..Disk::blank("sda", 0) }],
             filesystems: rows.iter().map(filesystem).collect(),
             volume_groups: Vec::new(),
         }

@@ -5,6 +5,14 @@
 //! tail has GPT's second copy. Whoever carries it out need not copy: the head is large enough that storage can be told to
 //! put it in front (a range inserted into a file, a qcow2 map shifted by whole tables).
 
+mod after;
+mod display;
+mod needed;
+#[cfg(test)]
+mod tests;
+
+pub use needed::needed;
+
 use crate::layout::PartitionTable;
 use serde::{Deserialize, Serialize};
 

@@ -286,18 +286,14 @@ mod tests {
             id: "i".into(),
             partitions,
         });
-        Disk { name: name.into(), size_bytes: 0, table, boot_code: None }
+        Disk { table, ..Disk::blank(name, 0) }
     }
 
     fn content(device: &str, kind: &str, uuid: &str, label: Option<&str>) -> Filesystem {
         Filesystem {
-            device: DeviceName(device.into()),
-            kind: kind.into(),
             uuid: (!uuid.is_empty()).then(|| uuid.into()),
             label: label.map(str::to_owned),
-            subvolumes: Vec::new(),
-            default_subvolume: None,
-            dirty: false,
+            ..Filesystem::new(DeviceName(device.into()), kind)
         }
     }
 

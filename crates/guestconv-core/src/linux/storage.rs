@@ -118,13 +118,8 @@ mod tests {
             bootable: false,
         };
         let filesystem = |number: u32, kind: &str| Filesystem {
-            device: DeviceName(format!("/dev/sda{number}")),
-            kind: kind.to_owned(),
             uuid: Some(format!("uuid-{number}")),
-            label: None,
-            subvolumes: Vec::new(),
-            default_subvolume: None,
-            dirty: false,
+            ..Filesystem::new(DeviceName(format!("/dev/sda{number}")), kind)
         };
         let table = PartitionTable {
             kind: TableKind::Mbr,
@@ -132,12 +127,7 @@ mod tests {
             partitions: vec![partition(1), partition(2)],
         };
         Layout {
-            disks: vec![Disk {
-                name: "sda".to_owned(),
-                size_bytes: 1 << 30,
-                table: Some(table),
-                boot_code: None,
-            }],
+            disks: vec![Disk { table: Some(table), ..Disk::blank("sda", 1 << 30) }],
             volume_groups: Vec::new(),
             filesystems: vec![filesystem(1, "ext4"), filesystem(2, "swap")],
         }

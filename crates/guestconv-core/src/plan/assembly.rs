@@ -4,12 +4,14 @@
 //! error: nothing is silently ignored.
 
 use super::{Context, Draft, Nic, PLAN_SCHEMA, Plan, PlanError, PlanOptions, PlanRoot};
+use crate::change::Change;
 use crate::describe::{cards, describe, offers};
 use crate::description::{Choice, Choices, Class, Description, Device};
 use crate::facts::{Facts, Root, System};
 use crate::finding::{Finding, Severity};
 use crate::hardware::Hardware;
 use crate::knowledge::Target;
+use crate::lay_out::{self, LayOut};
 use crate::linux;
 
 /// How many findings the message has that there is no system.
@@ -27,6 +29,9 @@ pub fn plan(
 ) -> Result<Plan, PlanError> {
     require_system(facts)?;
     super::require_distinct(&options.nics)?;
+    let lay_out = lay_out::needed(facts)?;
+    let laid_out = lay_out.as_ref().map(|lay_out| lay_out.after(facts));
+    let facts = laid_out.as_ref().unwrap_or(facts);
     let described = describe(facts, target, &options.nics);
     let devices = chosen(&described, choices)?;
     let hardware = Hardware::of(facts, target, &devices)?;
@@ -39,6 +44,9 @@ pub fn plan(
     for (root_index, root) in facts.roots.iter().enumerate() {
         let (choices, options) = for_root(&described, &devices, &cards, options, root_index);
         let context = Context { facts, root, root_index, target, choices: &choices, options: &options };
+        if let Some(lay_out) = lay_out.as_ref().filter(|_| root_index == 0) {
+            plan_lay_out(&context, lay_out, &mut draft);
+        }
         match &root.system {
             System::Linux(linux) => linux::plan(&context, linux, &mut draft)?,
         }
@@ -46,6 +54,13 @@ pub fn plan(
     let (steps, findings) = draft.finish();
     let roots = facts.roots.iter().map(plan_root).collect();
     Ok(Plan { schema: PLAN_SCHEMA, target: target.id.clone(), roots, steps, hardware, findings })
+}
+
+/// All later steps are for the disk as it is then.
+fn plan_lay_out(context: &Context<'_>, lay_out: &LayOut, draft: &mut Draft) {
+    let why = "a machine with BIOS or UEFI starts a disk by its partition table and boot loader, and this one has neither: \
+               the source's hypervisor found the kernel by itself";
+    draft.step(context, "disk/lay-out", why, |step| step.push(Change::LayOut(lay_out.clone())));
 }
 
 fn plan_root(root: &Root) -> PlanRoot {

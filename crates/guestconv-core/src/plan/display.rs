@@ -61,6 +61,7 @@ impl fmt::Display for Change {
                 writeln!(f, "# copy {from} ({}) to {to}", hash(source))
             }
             Self::AppendInitramfs(append) => initramfs(f, append),
+            Self::LayOut(lay_out) => write!(f, "{lay_out}"),
             Self::Run { argv } => {
                 let argv: Vec<String> = argv.iter().map(|part| visible(part)).collect();
                 writeln!(f, "# run in the appliance: {}", argv.join(" "))

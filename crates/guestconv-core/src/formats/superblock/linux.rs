@@ -17,19 +17,34 @@ pub(super) fn ext(head: &[u8]) -> Option<Superblock> {
         _ => "ext2",
     };
     let found = Superblock::new(kind).uuid(array(bytes, 104)).label(bytes.get(120..136)?);
-    Some(Superblock { dirty: needs_recovery, ..found })
+    let is_64bit = incompat & 0x80 != 0;
+    let high = if is_64bit { u64::from(le32(bytes, 0x150)?) } else { 0 };
+    let blocks = high << 32 | u64::from(le32(bytes, 4)?);
+    let size_bytes = 1024u64.checked_shl(le32(bytes, 24)?).and_then(|block| block.checked_mul(blocks));
+    Some(Superblock { dirty: needs_recovery, size_bytes, features: Some(incompat & !4), ..found })
 }
 
 pub(super) fn xfs(head: &[u8]) -> Option<Superblock> {
     has(head, 0, b"XFSB").then_some(())?;
-    Some(Superblock::new("xfs").uuid(array(head, 32)).label(head.get(108..120)?))
+    let found = Superblock::new("xfs").uuid(array(head, 32)).label(head.get(108..120)?);
+    let block_bytes = u64::from(u32::from_be_bytes(array(head, 4)?));
+    let size_bytes = u64::from_be_bytes(array(head, 8)?).checked_mul(block_bytes);
+    // Version 5 has feature words, older ones have bits that every reader knows.
+    let is_v5 = u16::from_be_bytes(array(head, 100)?) & 0xf == 5;
+    let features = if is_v5 { u32::from_be_bytes(array(head, 216)?) } else { 0 };
+    Some(Superblock { size_bytes, features: Some(features), ..found })
 }
 
 pub(super) fn btrfs(head: &[u8]) -> Option<Superblock> {
     let bytes = head.get(65536..).filter(|bytes| has(bytes, 0x40, b"_BHRfS_M"))?;
     let found = Superblock::new("btrfs").uuid(array(bytes, 0x20)).label(bytes.get(0x12b..0x22b)?);
     // A log tree holds what was synced since the last commit: mounting replays it.
-    Some(Superblock { dirty: le64(bytes, 0x60)? != 0, devices: le64(bytes, 0x88)?, ..found })
+    Some(Superblock {
+        dirty: le64(bytes, 0x60)? != 0,
+        devices: le64(bytes, 0x88)?,
+        size_bytes: le64(bytes, 0x70),
+        ..found
+    })
 }
 
 pub(super) fn f2fs(head: &[u8]) -> Option<Superblock> {

@@ -131,6 +131,8 @@ fn kinds_ids_and_labels_are_blkids() {
             label: label.map(str::to_owned),
             dirty,
             devices: 1,
+            size_bytes: found.as_ref().and_then(|found| found.size_bytes),
+            features: found.as_ref().and_then(|found| found.features),
         };
         assert_eq!(found, Some(expected), "{kind}");
         assert_eq!(found.unwrap().kind, kind);

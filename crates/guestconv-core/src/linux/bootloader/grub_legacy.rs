@@ -2,13 +2,15 @@
 //!
 //! On disk: `/boot/grub/grub.conf` or `menu.lst`, on UEFI `grub.conf` in the ESP; `device.map`. Their command lines name
 //! devices; so does Debian's `# kopt=` comment, from which later entries are made. `root (hd0,0)` counts BIOS's disks and
-//! holds on every bus: it is left alone, as are the stages in the boot sector.
+//! holds on every bus: it is left alone, as are the stages in the boot sector. `root (hd0)` is pv-grub's way to say a file
+//! system on the whole disk, and wrong where the disk has a partition table.
 
 use super::{Config, Entry, Loader, LoaderKind, Role, paths};
 use crate::formats::cmdline;
-use crate::formats::grub_legacy::{Menu, is_hypervisor, parse};
+use crate::formats::grub_legacy::{Menu, is_hypervisor, parse, with_partitions};
 use crate::linux::{Probe, devices};
 use crate::path::guest_path;
+use crate::plan::{Context, Draft};
 use crate::tree::ReadError;
 
 const MENUS: [&str; 5] = [
@@ -36,6 +38,27 @@ pub(super) fn facts(probe: &Probe<'_>) -> Result<Option<(Loader, Vec<Entry>)>, R
     super::add_config(probe, &mut configs, &guest_path("/boot/grub/device.map"), Role::DeviceMap)?;
     let disk = paths::disk_of(probe, &first);
     Ok(Some((Loader { kind: LoaderKind::GrubLegacy, disk, configs }, entries)))
+}
+
+/// Plans that menus read their files from the partition that they are in, where they say the whole disk.
+pub(super) fn plan_partitions(context: &Context<'_>, loader: &Loader, draft: &mut Draft) {
+    let why =
+        "the disk has a partition table, and the menu's files are in a partition, not on the whole disk";
+    draft.step(context, "grub-legacy/partition", why, |step| {
+        for Config { file, .. } in loader.configs.iter().filter(|config| config.role == Role::Menu) {
+            let device = paths::mount_of(&context.root.mounts, &file.path).map(|mount| &mount.device);
+            let place = device.and_then(|device| context.facts.layout.partition(device));
+            let Some((disk, partition)) = place else { continue };
+            step.edit(file, |text| {
+                with_partitions(text, |number| {
+                    let named = context.facts.layout.disks.get(number);
+                    named
+                        .filter(|named| named.name == disk.name)
+                        .and_then(|_| partition.number.checked_sub(1))
+                })
+            });
+        }
+    });
 }
 
 /// Entries that start no kernel count in `default`, but are not told.

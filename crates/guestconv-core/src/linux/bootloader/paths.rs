@@ -102,12 +102,7 @@ mod tests {
             mount("/boot", "/dev/sdb", None),
             mount("/var", "/dev/sda", Some("@var")),
         ];
-        let disk = |name: &str| crate::layout::Disk {
-            name: name.into(),
-            size_bytes: 0,
-            table: None,
-            boot_code: None,
-        };
+        let disk = |name: &str| crate::layout::Disk::blank(name, 0);
         let layout = Layout { disks: vec![disk("sda"), disk("sdb"), disk("sdc")], ..Layout::default() };
         let tree = MemTree::of(&[("/boot/vmlinuz", "")]);
         let probe = Probe { tree: &tree, layout: &layout, mounts: &mounts, known: &[] };

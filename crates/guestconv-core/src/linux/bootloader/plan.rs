@@ -3,7 +3,7 @@
 
 use super::edits::{self, Decide, NoRoom};
 use super::names::{self, Initramfs};
-use super::{Config, Facts, Loader, Role, device_map};
+use super::{Config, Facts, Loader, LoaderKind, Role, device_map, grub_legacy};
 use crate::finding::Finding;
 use crate::formats::cmdline::{self, CmdlineEdit, Word};
 use crate::formats::shell_vars;
@@ -30,6 +30,9 @@ pub fn plan(context: &Context<'_>, facts: &Facts, draft: &mut Draft) {
         });
     }
     findings.into_iter().for_each(|finding| draft.finding(finding));
+    for loader in facts.loaders.iter().filter(|loader| loader.kind == LoaderKind::GrubLegacy) {
+        grub_legacy::plan_partitions(context, loader, draft);
+    }
 }
 
 /// Changes the command lines of the guest's kernels wherever this root's boot loaders keep them: entries, and what later

@@ -66,16 +66,8 @@ fn what_cannot_be_is_refused() {
 
 #[test]
 fn a_guest_without_a_system_says_what_is_there() {
-    let disk = |name: &str| Disk { name: name.into(), size_bytes: 0, table: None, boot_code: None };
-    let swap = Filesystem {
-        device: DeviceName("/dev/sda".into()),
-        kind: "swap".into(),
-        uuid: None,
-        label: None,
-        subvolumes: Vec::new(),
-        default_subvolume: None,
-        dirty: false,
-    };
+    let disk = |name: &str| Disk::blank(name, 0);
+    let swap = Filesystem::new(DeviceName("/dev/sda".into()), "swap");
     let findings = vec![
         Finding::info("disk-enlarged", "the disk was enlarged").about("sda"),
         Finding::warning("device-encrypted", "the device is encrypted").about("/dev/sda2"),
