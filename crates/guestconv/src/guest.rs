@@ -2,7 +2,7 @@
 
 use crate::appliance::{Job, Runner};
 use crate::commit::{self, Overlays};
-use crate::disks::{self, Disk, DiskSpec, Durability, Image, ImageFormat, overlay};
+use crate::disks::{self, Disk, DiskSpec, Durability, ImageFormat, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Cancel, Event, Observer, Silent, Stage, Timings};
 use crate::prove::{self, Machine, Proof, ProofDisk, ProofFormat, ProveOptions};
@@ -193,7 +193,7 @@ impl Guest {
     fn convert_locked(&mut self, plan: &Plan, target: &Target, options: &ConvertOptions) -> Result<Outcome> {
         let overlays = Overlays::new(&self.disks, self.options.overlay_dir.as_deref())?;
         let outcome = self.apply(plan, &overlays)?;
-        let facts = self.look(Stage::Verify, Some(overlays.images()))?;
+        let facts = self.look(Stage::Verify, Some(&overlays.views()))?;
         let report = Report::of(&facts, target, &options.choices, &options.plan)?;
         if !report.is_converted() {
             return Err(still_missing(&report));
@@ -286,7 +286,7 @@ impl Guest {
     }
 
     /// Looks at the disks, or at what lies above them, through throw-away overlays.
-    fn look(&mut self, stage: Stage, above: Option<&[Image]>) -> Result<Facts> {
+    fn look(&mut self, stage: Stage, above: Option<&[View]>) -> Result<Facts> {
         match self.run_on_throw_away(stage, Task::Inspect { known: self.known_images() }, above)? {
             Answer::Facts(facts) => whole(*facts),
             _ => Err(wrong_answer()),
@@ -303,14 +303,13 @@ impl Guest {
         images.cloned().collect()
     }
 
-    fn run_on_throw_away(&mut self, stage: Stage, task: Task, above: Option<&[Image]>) -> Result<Answer> {
+    fn run_on_throw_away(&mut self, stage: Stage, task: Task, above: Option<&[View]>) -> Result<Answer> {
         let begun = self.started(stage);
-        let bases: Vec<&Image> = match above {
-            Some(above) => above.iter().collect(),
-            None => self.disks.iter().map(|disk| &disk.base).collect(),
+        let views = match above {
+            Some(above) => above.iter().map(View::throw_away).collect::<Result<Vec<_>>>()?,
+            None => self.disks.iter().map(|disk| View::of(&disk.base).throw_away()).collect::<Result<_>>()?,
         };
-        let overlays = bases.into_iter().map(overlay::throw_away).collect::<Result<Vec<_>>>()?;
-        let job = Job { stage, disks: &self.disks, overlays: &overlays, durability: Durability::None, task };
+        let job = Job { stage, disks: &self.disks, views: &views, durability: Durability::None, task };
         let answer = self.runner.run(job, &mut self.timings)?;
         self.finished(stage, begun);
         Ok(answer)
@@ -321,7 +320,7 @@ impl Guest {
         let job = Job {
             stage: Stage::Apply,
             disks: &self.disks,
-            overlays: overlays.images(),
+            views: &overlays.views(),
             durability: Durability::File,
             task: Task::Apply(Box::new(plan.clone())),
         };

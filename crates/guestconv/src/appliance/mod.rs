@@ -13,7 +13,7 @@ mod tests;
 
 pub use find::APPLIANCE_VARIABLE;
 
-use crate::disks::{Disk, Durability, Image, Server};
+use crate::disks::{Disk, Durability, Server, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Cancel, Stage, Timings};
 use confine::Landlock;
@@ -42,7 +42,7 @@ pub(crate) struct Job<'a> {
     /// The guest's disks.
     pub(crate) disks: &'a [Disk],
     /// What is served for each disk.
-    pub(crate) overlays: &'a [Image],
+    pub(crate) views: &'a [View],
     /// Whether the overlays are kept.
     pub(crate) durability: Durability,
     /// What the agent shall do.
@@ -79,9 +79,9 @@ impl Runner {
             Error::io("initramfs-failed", "make the appliance's initramfs in memory", error)
         })?;
         let directory = PrivateDir::new(MEMORY_MIB << 20)?;
-        let servers = job.disks.iter().zip(job.overlays).enumerate().map(|(number, (disk, overlay))| {
+        let servers = job.disks.iter().zip(job.views).enumerate().map(|(number, (disk, view))| {
             let socket = directory.path().join(format!("disk{number}"));
-            Server::start(disk, overlay.clone(), job.durability, socket)
+            Server::start(disk, view.clone(), job.durability, socket)
         });
         let servers = servers.collect::<Result<Vec<_>>>()?;
         let sockets: Vec<&Path> = servers.iter().map(Server::socket).collect();

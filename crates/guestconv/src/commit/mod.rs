@@ -11,7 +11,7 @@ mod recover;
 
 pub(crate) use recover::recover;
 
-use crate::disks::{Disk, Image, ImageFormat};
+use crate::disks::{Disk, Image, ImageFormat, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer, Stage, Timings};
 use journal::{Journal, JournalDisk};
@@ -74,9 +74,9 @@ impl Overlays {
         Ok(overlays)
     }
 
-    /// Returns the overlays in the order of the disks.
-    pub(crate) fn images(&self) -> &[Image] {
-        &self.images
+    /// Returns what the appliance is served for each disk, in the order of the disks.
+    pub(crate) fn views(&self) -> Vec<View> {
+        self.images.iter().map(View::of).collect()
     }
 }
 

@@ -15,7 +15,7 @@ const SIZE_BYTES: usize = 3 << 20;
 
 /// Writes into the overlays what `write_pattern` does to a model.
 fn write_overlay(disk: &Disk, overlays: &Overlays, index: usize) {
-    let overlay = &overlays.images()[index];
+    let overlay = &overlays.images[index];
     let mut content = vec![0; SIZE_BYTES];
     overlay.read(&mut content, 0).unwrap();
     testing::write_pattern(&mut content);
@@ -93,11 +93,11 @@ fn a_second_fold_writes_nothing_but_zeroes() {
     let spec = make(dir.path(), "a", Format::Raw);
     let disks = disks::open(&[spec]).unwrap();
     let overlays = Overlays::new(&disks, None).unwrap();
-    assert!(!fold::is_changed(&overlays.images()[0]).unwrap());
+    assert!(!fold::is_changed(&overlays.images[0]).unwrap());
     write_overlay(&disks[0], &overlays, 0);
     let target = disks[0].open_for_writing().unwrap();
-    let first = fold::fold(&overlays.images()[0], &target).unwrap();
-    let second = fold::fold(&overlays.images()[0], &target).unwrap();
+    let first = fold::fold(&overlays.images[0], &target).unwrap();
+    let second = fold::fold(&overlays.images[0], &target).unwrap();
     assert!(first > second && second <= 300_000, "{first} {second}");
 }
 
@@ -107,7 +107,7 @@ fn killed(specs: &[DiskSpec], journals: &[usize], folded: usize) {
     let mut overlays = Overlays::new(&disks, None).unwrap();
     for (index, disk) in disks.iter().enumerate() {
         write_overlay(disk, &overlays, index);
-        overlays.images()[index].flush().unwrap();
+        overlays.images[index].flush().unwrap();
     }
     let entry = |disk: &Disk| JournalDisk {
         path: disk.path.clone(),
@@ -126,7 +126,7 @@ fn killed(specs: &[DiskSpec], journals: &[usize], folded: usize) {
             });
         }
     }
-    for (disk, overlay) in disks.iter().zip(overlays.images()).take(folded) {
+    for (disk, overlay) in disks.iter().zip(&overlays.images).take(folded) {
         let target = disk.open_for_writing().unwrap();
         fold::fold(overlay, &target).unwrap();
         target.flush().unwrap();

@@ -7,11 +7,13 @@ mod qcow2;
 mod request;
 mod server;
 mod spec;
+mod view;
 
 pub use image::ImageFormat;
 pub(crate) use image::{Access, Image};
 pub(crate) use server::{Durability, Server};
 pub use spec::{DiskSpec, Format};
+pub(crate) use view::View;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Traffic;

@@ -4,7 +4,7 @@
 //! Specified in virtio 1.2, section 5.2.6.
 
 use super::Counters;
-use super::image::Image;
+use super::view::View;
 use imago::io_buffers::{IoVector, IoVectorMut};
 use std::io;
 use std::sync::atomic::Ordering;
@@ -26,7 +26,7 @@ pub(super) const RANGE_SECTORS_CAP: u32 = 1 << 16;
 
 /// Where requests go.
 pub(super) struct Target<'a> {
-    pub(super) image: &'a Image,
+    pub(super) view: &'a View,
     pub(super) counters: &'a Counters,
     /// Whether a flush of the appliance must reach the overlay's file.
     pub(super) flushes: bool,
@@ -91,7 +91,7 @@ fn answer(
         VIRTIO_BLK_T_OUT => write(target, memory, sector, data),
         VIRTIO_BLK_T_FLUSH => {
             if target.flushes {
-                target.image.flush()?;
+                target.view.flush()?;
             }
             Ok(0)
         }
@@ -122,7 +122,7 @@ fn read(
     let slices = slices(memory, data)?;
     let (offset, length) = range(target, sector, total(data)?)?;
     let (vector, _guard) = IoVectorMut::from_volatile_slice(slices.as_slice());
-    target.image.readv(vector, offset)?;
+    target.view.readv(vector, offset)?;
     target.counters.read_bytes.fetch_add(length, Ordering::Relaxed);
     u32::try_from(length).map_err(|_| Failure::Invalid)
 }
@@ -139,7 +139,7 @@ fn write(
     let slices = slices(memory, data)?;
     let (offset, length) = range(target, sector, total(data)?)?;
     let (vector, _guard) = IoVector::from_volatile_slice(slices.as_slice());
-    target.image.writev(vector, offset)?;
+    target.view.writev(vector, offset)?;
     target.counters.written_bytes.fetch_add(length, Ordering::Relaxed);
     Ok(0)
 }
@@ -157,7 +157,7 @@ fn zeroes(target: &Target<'_>, memory: &GuestMemoryMmap, data: &[Descriptor]) ->
             return Err(Failure::Invalid);
         }
         let (offset, length) = range(target, sector, u64::from(sectors) * SECTOR_BYTES)?;
-        target.image.write_zeroes(offset, length)?;
+        target.view.write_zeroes(offset, length)?;
         target.counters.written_bytes.fetch_add(length, Ordering::Relaxed);
     }
     Ok(0)
@@ -176,7 +176,7 @@ fn total(data: &[Descriptor]) -> Result<u64, Failure> {
 fn range(target: &Target<'_>, sector: u64, length: u64) -> Result<(u64, u64), Failure> {
     let offset = sector.checked_mul(SECTOR_BYTES).ok_or(Failure::Invalid)?;
     let end = offset.checked_add(length).ok_or(Failure::Invalid)?;
-    if end > target.image.size() { Err(Failure::Invalid) } else { Ok((offset, length)) }
+    if end > target.view.size() { Err(Failure::Invalid) } else { Ok((offset, length)) }
 }
 
 fn slices<'a>(

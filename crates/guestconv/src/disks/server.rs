@@ -3,8 +3,8 @@
 //! What User Mode Linux needs (tried): the protocol feature BACKEND_REQ, or its interrupt does not come up; the channel
 //! handed to `set_backend_req_fd` kept open, or it takes the disk for removed.
 
-use super::image::Image;
 use super::request::{self, RANGE_SECTORS_CAP, RANGES_CAP, SECTOR_BYTES, SEGMENTS_CAP, Target};
+use super::view::View;
 use super::{Counters, Disk};
 use crate::error::{Error, ErrorKind, Result};
 use std::io;
@@ -44,15 +44,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `overlay` for `disk` at the new socket `socket`; one client is accepted.
-    pub(crate) fn start(
-        disk: &Disk,
-        overlay: Image,
-        durability: Durability,
-        socket: PathBuf,
-    ) -> Result<Self> {
-        let device =
-            Arc::new(Device::new(overlay, Arc::clone(&disk.counters), durability).map_err(starting)?);
+    /// Serves `view` for `disk` at the new socket `socket`; one client is accepted.
+    pub(crate) fn start(disk: &Disk, view: View, durability: Durability, socket: PathBuf) -> Result<Self> {
+        let device = Arc::new(Device::new(view, Arc::clone(&disk.counters), durability).map_err(starting)?);
         let memory = GuestMemoryAtomic::new(GuestMemoryMmap::<()>::new());
         let mut daemon =
             VhostUserDaemon::new(format!("guestconv-{}", disk.name), Arc::clone(&device), memory)
@@ -118,7 +112,7 @@ fn starting(error: io::Error) -> Error {
 }
 
 struct Device {
-    image: Image,
+    view: View,
     counters: Arc<Counters>,
     durability: Durability,
     is_connected: AtomicBool,
@@ -129,9 +123,9 @@ struct Device {
 }
 
 impl Device {
-    fn new(image: Image, counters: Arc<Counters>, durability: Durability) -> io::Result<Self> {
+    fn new(view: View, counters: Arc<Counters>, durability: Durability) -> io::Result<Self> {
         Ok(Self {
-            image,
+            view,
             counters,
             durability,
             is_connected: AtomicBool::new(false),
@@ -146,7 +140,7 @@ impl Device {
     fn config(&self) -> Vec<u8> {
         let segments = u32::try_from(SEGMENTS_CAP).unwrap_or(1);
         let fields: [(usize, &[u8]); 8] = [
-            (0, &(self.image.size() / SECTOR_BYTES).to_le_bytes()),
+            (0, &(self.view.size() / SECTOR_BYTES).to_le_bytes()),
             (12, &segments.to_le_bytes()),
             (20, &512u32.to_le_bytes()),
             (36, &RANGE_SECTORS_CAP.to_le_bytes()), // discard: sectors, ranges, alignment
@@ -240,7 +234,7 @@ impl VhostUserBackend for Device {
         let memory = guard.as_ref().ok_or(io::ErrorKind::NotConnected)?.memory();
         let vring = vrings.first().ok_or(io::ErrorKind::NotConnected)?;
         let flushes = self.durability == Durability::File;
-        let target = Target { image: &self.image, counters: &self.counters, flushes };
+        let target = Target { view: &self.view, counters: &self.counters, flushes };
         loop {
             vring.disable_notification().map_err(io::Error::other)?;
             let mut any = false;

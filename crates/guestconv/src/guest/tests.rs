@@ -212,7 +212,7 @@ fn changes_do_what_they_say_and_nothing_else() {
             ("/etc/copy", true),
         ];
         assert_eq!(written, expected, "{kind}");
-        let after = guest.run_on_throw_away(Stage::Verify, Task::Manifest, Some(overlays.images())).unwrap();
+        let after = guest.run_on_throw_away(Stage::Verify, Task::Manifest, Some(&overlays.views())).unwrap();
         let Answer::Manifest(after) = after else { panic!("another answer") };
         let file = |name: &str, mode: &str, text: &str| {
             let hash = hash_of(text);
