@@ -2,7 +2,7 @@
 //!
 //! It is the library's own proof; this only names the machine and the disk.
 
-use crate::cache;
+use crate::guest;
 use anyhow::{Context, Result, bail};
 use guestconv::core::hardware::HardwareFirmware;
 use guestconv::core::plan::Nic;
@@ -70,7 +70,7 @@ fn wish(arguments: &[String]) -> Result<Wish> {
             "--evidence" => options.evidence = Some(value()?.into()),
             "--kvm" => options.accelerator = Accelerator::Probe,
             "--json" => is_json = true,
-            name if !name.starts_with('-') => disks.push(disk(name)?),
+            name if !name.starts_with('-') => disks.extend(images(name)?),
             _ => bail!("no option is called {argument}\n{USAGE}"),
         }
     }
@@ -90,18 +90,18 @@ fn wish(arguments: &[String]) -> Result<Wish> {
     Ok(Wish { disks, machine, options, is_json })
 }
 
-/// Returns the image of that path, or the disk of the guest of that name.
-fn disk(name: &str) -> Result<PathBuf> {
+/// Returns the image of that path, or the disks of the guest of that name.
+fn images(name: &str) -> Result<Vec<PathBuf>> {
     if Path::new(name).is_file() {
-        return Ok(name.into());
+        return Ok(vec![name.into()]);
     }
-    let disk = cache::root()?.join("guests").join(name).join("disk.raw");
-    if !disk.is_file() {
+    let disks = guest::built(name)?;
+    if disks.is_empty() {
         bail!(
             "{name} is neither an image nor a guest that was built; build it by: cargo xtask make-guest {name}"
         );
     }
-    Ok(disk)
+    Ok(disks)
 }
 
 /// Returns cards of these names and addresses, like the machine's first; VMware's slots for cards are 32 apart.

@@ -29,7 +29,8 @@ pub(crate) fn task(_: &[String]) -> Result<()> {
     let guestconv = dist::program()?;
 
     say("A guest as VMware would have left it, made from Debian's packages, and a copy of it to work on");
-    let disk = copy(&guest::make(GUEST)?)?;
+    let images = guest::make(GUEST)?;
+    let disk = copy(images.first().context("a guest has a disk")?)?;
     println!("{}", disk.display());
 
     say(&format!("On VMware's hardware (pvscsi, vmxnet3) it boots, with {ADDRESS} on {INTERFACE}"));

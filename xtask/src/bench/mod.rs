@@ -58,14 +58,20 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
         scratch,
     };
     let guests = if bench.wish.guests.is_empty() { guest::all()? } else { bench.wish.guests.clone() };
-    let images = guests.iter().map(|name| guest::make(name)).collect::<Result<Vec<PathBuf>>>()?;
+    let mut measured = Vec::new();
+    for name in guests {
+        match guest::make(&name)?.as_slice() {
+            [image] => measured.push((name, image.clone())),
+            images => eprintln!("{name} has {} disks; only guests with one are measured", images.len()),
+        }
+    }
     let mut machine = Machine::look(&bench.guestconv.appliance)?;
     machine.add("runs", bench.runs());
     if let Some(peers) = &bench.peers {
         machine.add("peers", machine::packages(&peers::PACKAGES)?);
         machine.add("peers run on", peers_run_on(peers.accelerator).to_owned());
     }
-    let subjects = guests.iter().zip(&images).map(|(name, image)| bench.subject(name, image));
+    let subjects = measured.iter().map(|(name, image)| bench.subject(name, image));
     let subjects = subjects.collect::<Result<Vec<Subject>>>()?;
     let gap = bench.wish.gap();
     let document = report::document(&machine, &subjects, gap.as_deref());

@@ -23,9 +23,14 @@ pub(super) struct Description {
     pub(super) tree: String,
     /// Size of the disk in MiB.
     pub(super) size_mib: u64,
-    /// The partition table, as sfdisk reads it.
-    pub(super) table: String,
-    /// Shell script that makes the file systems of `/dev/vda` and mounts them at `$root`; runs with the host's programs.
+    /// The partition table, as sfdisk reads it; `None`: the disk has none.
+    #[serde(default)]
+    pub(super) table: Option<String>,
+    /// The disks after the first: `/dev/vdb` and on.
+    #[serde(default)]
+    pub(super) disks: Vec<Disk>,
+    /// Shell script that makes the file systems of `/dev/vda` and mounts them at `$root`; runs with the host's programs, and
+    /// has the root tree as `$tar`.
     pub(super) format: String,
     /// Shell script that runs in the unpacked root with `/dev`, `/proc` and `/sys`: the boot loader.
     pub(super) install: String,
@@ -33,6 +38,17 @@ pub(super) struct Description {
     /// empty directory as its own: for what User Mode Linux cannot run, 32-bit programs.
     #[serde(default)]
     pub(super) host: Option<String>,
+}
+
+/// A disk after the first.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Disk {
+    /// Its size in MiB.
+    pub(super) size_mib: u64,
+    /// The partition table, as sfdisk reads it; `None`: it has none.
+    #[serde(default)]
+    pub(super) table: Option<String>,
 }
 
 /// A file of the root tree.
@@ -46,6 +62,14 @@ pub(super) struct File {
     /// Its permission bits, octal; 644 if not given.
     #[serde(default = "mode")]
     pub(super) mode: String,
+}
+
+impl Description {
+    /// Returns size in MiB and partition table of each disk.
+    pub(super) fn all_disks(&self) -> impl Iterator<Item = (u64, Option<&str>)> {
+        let first = (self.size_mib, self.table.as_deref());
+        std::iter::once(first).chain(self.disks.iter().map(|disk| (disk.size_mib, disk.table.as_deref())))
+    }
 }
 
 fn mode() -> String {

@@ -1,4 +1,4 @@
-//! The disk of a guest: partition table, file systems, the unpacked tree, the boot loader; at last what only the host can do.
+//! The disks of a guest: partition tables, file systems, the unpacked tree, the boot loader; at last what only the host can do.
 
 use super::description::Description;
 use super::uml;
@@ -8,23 +8,40 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Returns the folder that holds `disk.raw`.
+/// Returns the folder that holds the images: see [`images`].
 pub(super) fn make(description: &Description, tar: &Path) -> Result<PathBuf> {
     let script = script(description, tar);
-    let size = description.size_mib.to_string();
-    let mut inputs = vec![script.as_bytes(), description.table.as_bytes(), size.as_bytes()];
+    let sizes: Vec<String> = description.all_disks().map(|(size_mib, _)| size_mib.to_string()).collect();
+    let mut inputs = vec![script.as_bytes()];
+    for ((_, table), size) in description.all_disks().zip(&sizes) {
+        inputs.extend([table.unwrap_or_default().as_bytes(), size.as_bytes()]);
+    }
     inputs.extend(description.host.iter().map(String::as_bytes));
     cache::entry("disk", &inputs, |dir| build(description, &script, tar, dir))
 }
 
+/// Returns where the images of the disks are in a folder.
+pub(super) fn images(description: &Description, dir: &Path) -> Vec<PathBuf> {
+    names().zip(description.all_disks()).map(|(name, _)| dir.join(name)).collect()
+}
+
+/// Returns the names of images in order of the disks: `disk.raw`, `disk-2.raw` and on.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    std::iter::once("disk.raw".to_owned()).chain((2..).map(|number| format!("disk-{number}.raw")))
+}
+
 fn build(description: &Description, script: &str, tar: &Path, dir: &Path) -> Result<()> {
-    let image = dir.join("disk.raw");
-    File::create(&image)?.set_len(description.size_mib << 20)?;
-    let table = dir.join("table");
-    fs::write(&table, &description.table)?;
-    run::run(Command::new("sfdisk").arg("--quiet").arg(&image).stdin(File::open(&table)?))?;
-    uml::run(script, &image)?;
-    description.host.iter().try_for_each(|script| on_host(script, &image, tar))
+    let images = images(description, dir);
+    for (image, (size_mib, table)) in images.iter().zip(description.all_disks()) {
+        File::create(image)?.set_len(size_mib << 20)?;
+        let Some(table) = table else { continue };
+        let file = dir.join("table");
+        fs::write(&file, table)?;
+        run::run(Command::new("sfdisk").arg("--quiet").arg(image).stdin(File::open(&file)?))?;
+    }
+    uml::run(script, &images, tar)?;
+    let first = images.first().expect("a guest has a disk");
+    description.host.iter().try_for_each(|script| on_host(script, first, tar))
 }
 
 /// Runs a script on the host, in an empty directory that goes with it.
@@ -41,6 +58,8 @@ fn on_host(script: &str, image: &Path, tar: &Path) -> Result<()> {
 fn script(description: &Description, tar: &Path) -> String {
     let Description { format, install, .. } = description;
     let tar = tar.display();
+    let disks = ('a'..='z').zip(description.all_disks()).map(|(letter, _)| format!("/dev/vd{letter}*"));
+    let disks = disks.collect::<Vec<_>>().join(" ");
     format!(
         r#"set -eu
 root=/mnt/root
@@ -51,7 +70,7 @@ format () {{
 }}
 format
 mkdir -p /dev/disk/by-uuid
-for part in /dev/vda* /dev/mapper/*; do
+for part in {disks} /dev/mapper/*; do
   uuid=$(blkid -o value -s UUID $part 2>/dev/null || true)
   [ -z "$uuid" ] || ln -sf $part /dev/disk/by-uuid/$uuid
 done

@@ -1,6 +1,6 @@
 //! `cargo xtask make-guest NAME`: a real, bootable guest from Debian's packages, described by `guests/NAME.toml`.
 //!
-//! Two stages, both cached by the hash of what goes in: the root tree as a tar ([`tree`]), then the disk, laid out and
+//! Two stages, both cached by the hash of what goes in: the root tree as a tar ([`tree`]), then the disks, laid out and
 //! filled inside a User Mode Linux ([`disk`]). Nothing of a guest is mounted on the host.
 
 mod description;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn task(names: &[String]) -> Result<()> {
     let names = if names.is_empty() { all()? } else { names.to_vec() };
     for name in names {
-        println!("{}", make(&name)?.display());
+        make(&name)?.iter().for_each(|image| println!("{}", image.display()));
     }
     Ok(())
 }
@@ -38,8 +38,9 @@ pub(crate) fn all() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Returns the raw image of a guest, building it if the cache has none: `guests/NAME/disk.raw` in the cache.
-pub(crate) fn make(name: &str) -> Result<PathBuf> {
+/// Returns the raw images of a guest's disks, building them if the cache has none: `guests/NAME/disk.raw` in the cache, and
+/// beside it `disk-2.raw` and on.
+pub(crate) fn make(name: &str) -> Result<Vec<PathBuf>> {
     let path = descriptions().join(format!("{name}.toml"));
     let text = fs::read_to_string(&path)
         .with_context(|| format!("no guest {name:?}: cannot read {}", path.display()))?;
@@ -52,7 +53,13 @@ pub(crate) fn make(name: &str) -> Result<PathBuf> {
         let _absent = fs::remove_file(&link);
         symlink(&entry, &link)?;
     }
-    Ok(link.join("disk.raw"))
+    Ok(disk::images(&description, &link))
+}
+
+/// Returns the images of a guest that was built; none if it was not.
+pub(crate) fn built(name: &str) -> Result<Vec<PathBuf>> {
+    let place = cache::root()?.join("guests").join(name);
+    Ok(disk::names().map(|image| place.join(image)).take_while(|image| image.is_file()).collect())
 }
 
 fn descriptions() -> PathBuf {

@@ -1,17 +1,18 @@
-//! One shell script as root of Debian's User Mode Linux, which sees the image as `/dev/vda` and the host's files by
+//! One shell script as root of Debian's User Mode Linux, which sees the images as `/dev/vda` and on, and the host's files by
 //! hostfs, read-only. It is slower than the appliance and can run any program; guests are built with it.
 
 use crate::run;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Runs `script` with the image. Its own files are in a folder beside the image, for a look if it fails.
-pub(super) fn run(script: &str, image: &Path) -> Result<()> {
-    let dir = image.with_extension("build");
+/// Runs `script` with the images, and with the path of the root tree as its variable `tar`. Its own files are in a folder
+/// beside the images, for a look if it fails.
+pub(super) fn run(script: &str, images: &[PathBuf], tar: &Path) -> Result<()> {
+    let dir = images.first().context("no image")?.with_extension("build");
     fs::create_dir(&dir)?;
     let file = |name: &str| dir.join(name);
     fs::write(file("script.sh"), script)?;
@@ -23,19 +24,22 @@ pub(super) fn run(script: &str, image: &Path) -> Result<()> {
     run::run(
         Command::new("sh").current_dir(&dir).args(["-c", "echo init | cpio --quiet -o -H newc > init.cpio"]),
     )?;
-    let socket = file("disk.socket");
-    let daemon = Daemon::start(image, &socket)?;
+    let sockets: Vec<PathBuf> = (1..=images.len()).map(|number| file(&format!("{number}.socket"))).collect();
+    let daemons = images.iter().zip(&sockets).map(|(image, socket)| Daemon::start(image, socket));
+    let daemons = daemons.collect::<Result<Vec<_>>>()?;
     let output = Command::new("linux.uml")
         .env("LD_PRELOAD", file("xstate.so"))
         .env("TMPDIR", &dir)
         .args(["mem=768M", "con=null", "con0=fd:0,fd:1", "quiet"])
         .arg(format!("initrd={}", file("init.cpio").display()))
+        // What the kernel does not know and has a value is in the environment of its first process.
         .arg(format!("SCRIPT={}", file("script.sh").display()))
-        .arg(format!("virtio_uml.device={}:2", socket.display()))
+        .arg(format!("tar={}", tar.display()))
+        .args(sockets.iter().map(|socket| format!("virtio_uml.device={}:2", socket.display())))
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()?;
-    drop(daemon);
+    drop(daemons);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     fs::write(file("build.log"), &text)?;
     if text.lines().any(|line| line.trim_end() == "SCRIPT-EXIT 0") {
