@@ -226,8 +226,14 @@ struct Place {
 }
 
 impl Place {
+    /// A disk that the caller named `sdf` is the guest's `/dev/xvdf`; disks with other names are counted.
     fn device(&self, layout: &Layout) -> Option<DeviceName> {
-        self.device_of(layout.disks.get(self.disk)?)
+        let place = |disk: &Disk| positional(&disk.name).filter(|place| place.partition.is_none());
+        let disk = match layout.disks.iter().all(|disk| place(disk).is_some()) {
+            true => layout.disks.iter().find(|disk| place(disk).is_some_and(|place| place.disk == self.disk)),
+            false => layout.disks.get(self.disk),
+        };
+        self.device_of(disk?)
     }
 
     /// EC2's `xvda1` on a disk without a table is the disk itself.

@@ -5,6 +5,9 @@
 
 mod images;
 mod modules;
+mod paravirtual;
+
+pub use paravirtual::require_native;
 
 use crate::change::FileHash;
 use crate::finding::Finding;
@@ -28,6 +31,9 @@ pub struct Kernel {
     pub default: bool,
     /// Its image; `None` if none was found: it cannot be started.
     pub image: Option<GuestPath>,
+    /// Whether only Xen can start it, as a paravirtual machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paravirtual: bool,
     /// The initramfs that is loaded with it; `None` if there is none.
     pub initramfs: Option<GuestPath>,
     /// The directory of its modules, links resolved.
@@ -111,11 +117,16 @@ pub fn facts(
                 found => found,
             },
         };
+        let paravirtual = match &image {
+            Some(image) => paravirtual::is_paravirtual(probe, &version, image)?,
+            None => false,
+        };
         let found = modules::of(probe, &module_dir)?;
         kernels.push(Kernel {
             default: entries().any(|entry| entry.default),
             version,
             image,
+            paravirtual,
             initramfs,
             module_dir,
             drivers: found.drivers,

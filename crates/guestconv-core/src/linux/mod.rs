@@ -96,6 +96,7 @@ pub fn facts(
 /// # Errors
 /// [`crate::plan::PlanError`] if the guest cannot boot on the target whatever is done.
 pub fn plan(context: &Context<'_>, facts: &Facts, draft: &mut Draft) -> Result<(), crate::plan::PlanError> {
+    kernels::require_native(&facts.kernels)?;
     storage::plan(context, &facts.storage, draft);
     bootloader::plan(context, &facts.bootloader, draft);
     bootloader::plan_terminal(context, &facts.bootloader, draft);

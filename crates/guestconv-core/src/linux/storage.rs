@@ -4,14 +4,18 @@
 //! network mounts and drives that are no disk of the guest are left alone. `resume=` of command lines is the boot
 //! loaders' part, what an initramfs carries inside the initramfs'.
 
+mod only_left;
+
 use crate::finding::Finding;
+use crate::formats::fstab::Entry;
 use crate::formats::{crypttab, fstab};
-use crate::layout::Layout;
+use crate::layout::{DeviceName, Layout};
 use crate::linux::{Probe, devices};
 use crate::path::guest_path;
 use crate::plan::{Context, Draft};
 use crate::text::TextFile;
 use crate::tree::ReadError;
+use only_left::{is_of_cloud_init, only_left};
 use serde::{Deserialize, Serialize};
 
 /// The files that name the guest's disks.
@@ -48,7 +52,9 @@ pub fn plan(context: &Context<'_>, facts: &Facts, draft: &mut Draft) {
     draft.step(context, "storage/fstab", why, |step| {
         if let Some(file) = &facts.fstab {
             step.edit(file, |text| {
-                fstab::with_specs(text, |entry| lasting(layout, &entry.spec, file, &mut findings))
+                let entries = fstab::entries(text);
+                let left = only_left(layout, &entries);
+                fstab::with_specs(text, |entry| mounted(layout, entry, left, file, &mut findings))
             });
         }
     });
@@ -67,6 +73,28 @@ pub fn plan(context: &Context<'_>, facts: &Facts, draft: &mut Draft) {
         }
     });
     findings.into_iter().for_each(|finding| draft.finding(finding));
+}
+
+/// Returns the lasting name of what a line of fstab mounts. `left` is a name that can only mean the device that is left.
+fn mounted(
+    layout: &Layout,
+    entry: &Entry,
+    left: Option<(&str, &DeviceName)>,
+    file: &TextFile,
+    findings: &mut Vec<Finding>,
+) -> Option<String> {
+    if is_of_cloud_init(entry) {
+        let text = format!("{} is cloud-init's line for {} and is left alone", entry.spec, entry.file);
+        findings.push(Finding::info("cloud-mount-left", text).about(file.path.as_str()));
+        return None;
+    }
+    let Some((_, device)) = left.filter(|(spec, _)| *spec == entry.spec) else {
+        return lasting(layout, &entry.spec, file, findings);
+    };
+    let name = devices::stable_name(layout, device)?;
+    let text = format!("{} of {} is taken for {device}: no other is left", entry.spec, entry.file);
+    findings.push(Finding::warning("device-only-left", text).about(file.path.as_str()));
+    Some(name)
 }
 
 /// Returns the lasting name of a device that is named by its bus; `None` if it has one already, or none can be told.
@@ -104,7 +132,7 @@ fn resume(layout: &Layout, text: &str, file: &TextFile, findings: &mut Vec<Findi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::{DeviceName, Disk, Filesystem, Partition, PartitionTable, TableKind};
+    use crate::layout::{Disk, Filesystem, Partition, PartitionTable, TableKind};
 
     fn layout() -> Layout {
         let partition = |number: u32| Partition {

@@ -219,6 +219,7 @@ mod tests {
             version: "6.1".to_owned(),
             default: true,
             image: Some(guest_path("/boot/vmlinuz-6.1")),
+            paravirtual: false,
             initramfs: initramfs.map(guest_path),
             module_dir: guest_path("/lib/modules/6.1"),
             drivers: [

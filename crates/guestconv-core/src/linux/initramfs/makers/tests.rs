@@ -117,6 +117,7 @@ fn the_callers_wish_is_a_command_for_each_program() {
         version: version.to_owned(),
         default: true,
         image: None,
+        paravirtual: false,
         initramfs: Some(guest_path("/boot/i")),
         module_dir: guest_path("/lib/modules/1"),
         drivers: Default::default(),
