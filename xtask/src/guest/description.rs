@@ -9,9 +9,15 @@ pub(super) struct Description {
     /// What is particular about it, one sentence.
     #[expect(dead_code, reason = "for the reader of the file; required so that each file has it")]
     pub(super) about: String,
+    /// The guest whose root tree this one has: then there is none of its own, from `suite` to `tree`, and what differs is
+    /// done by `install`.
+    #[serde(default)]
+    pub(super) tree_of: Option<String>,
     /// The Debian release.
+    #[serde(default)]
     pub(super) suite: String,
     /// The packages beside the smallest system.
+    #[serde(default)]
     pub(super) packages: Vec<String>,
     /// Globs of files that the packages do not install: hooks that would run while they are set up, and fail there.
     #[serde(default)]
@@ -20,6 +26,7 @@ pub(super) struct Description {
     #[serde(default)]
     pub(super) files: Vec<File>,
     /// Shell script that runs in the finished root tree, as its root: initramfs, passwords.
+    #[serde(default)]
     pub(super) tree: String,
     /// Size of the disk in MiB.
     pub(super) size_mib: u64,

@@ -9,7 +9,7 @@ mod tree;
 mod uml;
 
 use crate::cache;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use description::Description;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -41,11 +41,11 @@ pub(crate) fn all() -> Result<Vec<String>> {
 /// Returns the raw images of a guest's disks, building them if the cache has none: `guests/NAME/disk.raw` in the cache, and
 /// beside it `disk-2.raw` and on.
 pub(crate) fn make(name: &str) -> Result<Vec<PathBuf>> {
-    let path = descriptions().join(format!("{name}.toml"));
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("no guest {name:?}: cannot read {}", path.display()))?;
-    let description: Description = toml::from_str(&text).with_context(|| path.display().to_string())?;
-    let tar = tree::make(&description)?;
+    let description = described(name)?;
+    let tar = match &description.tree_of {
+        Some(other) => tree::make(&described(other)?)?,
+        None => tree::make(&description)?,
+    };
     let entry = disk::make(&description, &tar)?;
     let link = cache::root()?.join("guests").join(name);
     fs::create_dir_all(link.parent().expect("a link in a folder"))?;
@@ -54,6 +54,20 @@ pub(crate) fn make(name: &str) -> Result<Vec<PathBuf>> {
         symlink(&entry, &link)?;
     }
     Ok(disk::images(&description, &link))
+}
+
+/// Returns the description of that name.
+fn described(name: &str) -> Result<Description> {
+    let path = descriptions().join(format!("{name}.toml"));
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("no guest {name:?}: cannot read {}", path.display()))?;
+    let description: Description = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    let Description { suite, packages, excluded, files, tree, .. } = &description;
+    let own = [suite.is_empty(), packages.is_empty(), excluded.is_empty(), files.is_empty(), tree.is_empty()];
+    if own.contains(&false) == description.tree_of.is_some() {
+        bail!("{}: it has either tree_of or a root tree of its own", path.display());
+    }
+    Ok(description)
 }
 
 /// Returns the images of a guest that was built; none if it was not.
