@@ -89,7 +89,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__convert)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -104,6 +104,10 @@ _guestconv() {
                     return 0
                     ;;
                 --appliance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grub-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -285,7 +289,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__inspect)
-            opts="-v -t -h -V --format --allow-backing --overlay-dir --appliance --time-limit --progress --timings --verbose --target --nic --libvirt-xml --json --xml --color --help --version"
+            opts="-v -t -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --nic --libvirt-xml --json --xml --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -300,6 +304,10 @@ _guestconv() {
                     return 0
                     ;;
                 --appliance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grub-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -339,7 +347,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__plan)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -354,6 +362,10 @@ _guestconv() {
                     return 0
                     ;;
                 --appliance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grub-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -409,7 +421,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__prove)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -424,6 +436,10 @@ _guestconv() {
                     return 0
                     ;;
                 --appliance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grub-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -547,7 +563,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__verify)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -562,6 +578,10 @@ _guestconv() {
                     return 0
                     ;;
                 --appliance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grub-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

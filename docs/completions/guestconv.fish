@@ -42,6 +42,7 @@ raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
 json\t'One JSON object per line'
@@ -64,6 +65,7 @@ raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
 json\t'One JSON object per line'
@@ -90,6 +92,7 @@ raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
 json\t'One JSON object per line'
@@ -116,6 +119,7 @@ raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
 json\t'One JSON object per line'
@@ -140,6 +144,7 @@ raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
 json\t'One JSON object per line'

@@ -92,6 +92,13 @@ class Guest:
         """Says where overlays are while a conversion runs; `None`, as at first: beside each disk."""
         self._done(lib.guestconv_set_overlay_dir, _path(directory))
 
+    def set_grub_dir(self, directory: Optional[StrPath]) -> None:
+        """Says where the GRUB 2 is that a disk without boot loader is given: what has its i386-pc and x86_64-efi.
+
+        `None`, as at first: where the packages of this host put them.
+        """
+        self._done(lib.guestconv_set_grub_dir, _path(directory))
+
     def set_time_limit(self, seconds: Optional[int]) -> None:
         """Says how many seconds one run of the appliance may take; `None`, as at first: 300."""
         self._done(lib.guestconv_set_time_limit, seconds or 0)

@@ -57,6 +57,12 @@ const EMULATOR: &str = "qemu-system-x86";
 /// Where Debian has QEMU's qxl since QEMU 9; before, it is part of the emulator's own packages.
 const QXL: &str = "qemu-system-modules-spice";
 
+/// To give a disk without boot loader one, and to check in tests that GRUB reads what it says that it reads.
+pub(crate) const GRUB: Group = Group {
+    purpose: "to give disks a boot loader",
+    packages: &["grub-common", "grub-pc-bin", "grub-efi-amd64-bin"],
+};
+
 /// To check documents and the C library in tests.
 pub(crate) const CHECKS: Group = Group {
     purpose: "to check documents and the C library",
@@ -84,7 +90,7 @@ pub(crate) const PEERS: Group = Group {
 
 /// The task: installs what any task but the benchmark needs.
 pub(crate) fn task(_: &[String]) -> Result<()> {
-    ensure(&[BUILD, GUESTS, PROVE, CHECKS, PYTHON])
+    ensure(&[BUILD, GUESTS, PROVE, GRUB, CHECKS, PYTHON])
 }
 
 /// Sees to it that the packages of the groups are installed.

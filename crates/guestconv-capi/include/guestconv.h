@@ -67,6 +67,10 @@ int guestconv_set_appliance (guestconv_h *h, const char *directory);
 /* Says where overlays are while a conversion runs. NULL, as at first: beside each disk. */
 int guestconv_set_overlay_dir (guestconv_h *h, const char *directory);
 
+/* Says where the GRUB 2 is that a disk without boot loader is given: what has its i386-pc and x86_64-efi, as /usr/lib/grub has
+ * them. NULL, as at first: where the packages of this host put them. */
+int guestconv_set_grub_dir (guestconv_h *h, const char *directory);
+
 /* Says how long one run of the appliance may take. 0, as at first: 300 seconds. */
 int guestconv_set_time_limit (guestconv_h *h, unsigned int seconds);
 

@@ -49,6 +49,7 @@ without_a_handle (void)
   FAILS (guestconv_set_allow_backing (h, 1), "argument-needed");
   FAILS (guestconv_set_appliance (h, "empty"), "argument-needed");
   FAILS (guestconv_set_overlay_dir (h, "empty"), "argument-needed");
+  FAILS (guestconv_set_grub_dir (h, "empty"), "argument-needed");
   FAILS (guestconv_set_time_limit (h, 1), "argument-needed");
   FAILS (guestconv_set_progress_callback (h, NULL, NULL), "argument-needed");
   FAILS (guestconv_set_log_callback (h, NULL, NULL), "argument-needed");
@@ -102,6 +103,7 @@ wrong_order (void)
   /* The guest was not opened, so all may still be said. */
   DONE (guestconv_set_appliance (h, NULL));
   DONE (guestconv_set_overlay_dir (h, "empty"));
+  DONE (guestconv_set_grub_dir (h, "empty"));
   DONE (guestconv_set_time_limit (h, 0));
   DONE (guestconv_set_allow_backing (h, 1));
   DONE (guestconv_set_progress_callback (h, NULL, NULL));

@@ -94,6 +94,10 @@ pub(crate) struct Guest {
     /// The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program].
     #[arg(long, value_name = "DIR", help_heading = "Running")]
     pub(crate) appliance: Option<PathBuf>,
+    /// The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi
+    /// [default: where the packages of this host put them].
+    #[arg(long, value_name = "DIR", help_heading = "Running")]
+    pub(crate) grub_dir: Option<PathBuf>,
     /// How long one run of the appliance may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Running",
           value_parser = clap::value_parser!(u32).range(1..))]

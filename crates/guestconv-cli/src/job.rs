@@ -43,6 +43,7 @@ impl Job {
         let options = Options {
             appliance: arguments.appliance.clone(),
             overlay_dir: arguments.overlay_dir.clone(),
+            grub_dir: arguments.grub_dir.clone(),
             time_limit: Duration::from_secs(arguments.time_limit.into()),
             observer: shown.clone(),
             cancel,

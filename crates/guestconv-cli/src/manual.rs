@@ -43,7 +43,11 @@ pub const ENVIRONMENT: &[Entry] = &[
          from the program.",
         DISKS,
     ),
-    entry("PATH", "Where qemu-system-x86_64 is looked for.", &["prove"]),
+    entry(
+        "PATH",
+        "Where qemu-system-x86_64 is looked for, and for a disk without boot loader grub-mkimage or grub2-mkimage.",
+        &["plan", "convert", "prove"],
+    ),
     entry("TMPDIR", "Where temporary files are if /dev/shm cannot have them [default: /tmp].", DISKS),
     entry("NO_COLOR", "If it is not empty, nothing is coloured, unless --color says always.", ALL),
     entry(

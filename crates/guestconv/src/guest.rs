@@ -51,6 +51,9 @@ pub struct Options {
     pub appliance: Option<PathBuf>,
     /// Where overlays are while a conversion runs; `None`: beside each disk.
     pub overlay_dir: Option<PathBuf>,
+    /// The directory of the GRUB 2 that a disk without boot loader is given: what has its `i386-pc` and `x86_64-efi`, as
+    /// `/usr/lib/grub` has them; `None`: where the host's packages put them.
+    pub grub_dir: Option<PathBuf>,
     /// How long one run of the appliance may take.
     pub time_limit: Duration,
     /// Is told what happens.
@@ -64,6 +67,7 @@ impl Default for Options {
         Self {
             appliance: None,
             overlay_dir: None,
+            grub_dir: None,
             time_limit: Duration::from_secs(300),
             observer: Arc::new(Silent),
             cancel: Cancel::default(),
@@ -76,6 +80,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("appliance", &self.appliance)
             .field("overlay_dir", &self.overlay_dir)
+            .field("grub_dir", &self.grub_dir)
             .field("time_limit", &self.time_limit)
             .finish_non_exhaustive()
     }

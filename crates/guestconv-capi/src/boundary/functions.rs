@@ -102,6 +102,16 @@ unsafe extern "C" fn guestconv_set_overlay_dir(handle: *mut Handle, directory: *
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_set_grub_dir(handle: *mut Handle, directory: *const c_char) -> c_int {
+    // SAFETY: as above.
+    status(unsafe {
+        call(handle, |session| {
+            session.configure(|options| options.grub_dir = path_from_c(directory).map(Into::into))
+        })
+    })
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn guestconv_set_time_limit(handle: *mut Handle, seconds: c_uint) -> c_int {
     // SAFETY: as above.
     status(unsafe {

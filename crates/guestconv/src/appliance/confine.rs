@@ -1,5 +1,6 @@
 //! What is taken from the appliance's process before it becomes the kernel: it parses hostile file systems, and a fault
-//! there must reach nothing of the host. All without privilege; what an old host kernel lacks is left out.
+//! there must reach nothing of the host. GRUB's program is confined so, too. All without privilege; what an old host kernel
+//! lacks is left out.
 //!
 //! Landlock: only the private directory, and execution of the kernel's own file; no network. `no_new_privs`. Death with
 //! its parent. No descriptors but those it is given. Limits on core dumps, file size, processor time. One processor.
@@ -32,6 +33,8 @@ pub(crate) struct Confinement<'a> {
     pub(crate) executable: &'a Path,
     /// The one directory that it may use.
     pub(crate) directory: &'a Path,
+    /// What else it may read and execute: a program with libraries needs them; `None`: nothing.
+    pub(crate) readable: Option<&'a Path>,
     /// The descriptors that it inherits, beside the standard ones.
     pub(crate) descriptors: &'a [BorrowedFd<'a>],
     /// The processor that it is pinned to; `None`: any.
@@ -87,6 +90,10 @@ fn ruleset(confinement: &Confinement<'_>) -> Result<Option<OwnedFd>, Box<dyn Err
     let ruleset = ruleset
         .add_rule(PathBeneath::new(executable, AccessFs::Execute | AccessFs::ReadFile))?
         .add_rule(PathBeneath::new(directory, AccessFs::from_all(abi) & !AccessFs::Execute))?;
+    let ruleset = match confinement.readable {
+        Some(path) => ruleset.add_rule(PathBeneath::new(PathFd::new(path)?, AccessFs::from_read(abi)))?,
+        None => ruleset,
+    };
     Ok(ruleset.into())
 }
 

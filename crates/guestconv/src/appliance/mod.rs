@@ -11,7 +11,9 @@ mod reply;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use confine::{Confinement, confine};
 pub use find::APPLIANCE_VARIABLE;
+pub(crate) use private::PrivateDir;
 
 use crate::disks::{Disk, Durability, Server, View};
 use crate::error::{Error, ErrorKind, Result};
@@ -20,7 +22,6 @@ use confine::Landlock;
 use find::Appliance;
 use guestconv_core::finding::Finding;
 use guestconv_core::protocol::{Answer, REQUEST_FILE, Reply, Request, Task, VERSION};
-use private::PrivateDir;
 use process::{MEMORY_MIB, Process, Start};
 use std::fs;
 use std::path::Path;

@@ -93,6 +93,7 @@ impl Process {
         let confinement = Confinement {
             executable: &start.appliance.kernel,
             directory,
+            readable: None,
             descriptors: &[theirs.as_fd(), start.initramfs.as_fd()],
             processor: cpu::choose(),
             file_cap_bytes: (MEMORY_MIB + 16) << 20,
