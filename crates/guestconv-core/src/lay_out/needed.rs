@@ -150,7 +150,10 @@ fn below(path: &GuestPath, mountpoint: &GuestPath) -> String {
 /// GRUB's first configuration. It finds the guest's file system by its UUID and follows the menu that is there: whatever
 /// tool of the guest writes that, a new kernel is in it. A `grub.cfg` that comes later wins, as it would with GRUB's own.
 ///
-/// Names of commands that only one of GRUB's platforms has (`linux16` on BIOS, `linuxefi` on RHEL's UEFI) are given to both.
+/// It speaks on the screen and on the first serial port, where there is one: a menu that knew a Xen console says neither. UEFI
+/// does so by itself. The place of the file system is a hint, for a machine that has a copy of it on another disk, too.
+/// Names of commands that only one of GRUB's platforms has (`linux16` on BIOS, `linuxefi` on RHEL's UEFI) are given to both: a
+/// command that is there wins over a function of its name. GRUB reads functions outside of `if` alone.
 fn config(uuid: &str, folder: &str, kind: LoaderKind, menu: &str) -> String {
     let own = match kind {
         LoaderKind::GrubLegacy => format!("legacy_configfile ($root){menu}"),
@@ -164,12 +167,16 @@ fn config(uuid: &str, folder: &str, kind: LoaderKind, menu: &str) -> String {
         format!("if [ -e ($root){later} ]; then\n  configfile ($root){later}\nelse\n  {own}\nfi\n")
     };
     format!(
-        "search.fs_uuid {uuid} root\n\
-         set prefix=($root){folder}\n\
-         if [ \"$grub_platform\" = efi ]; then\n  \
-           function linux16 {{ linux \"$@\"; }}\n  \
-           function initrd16 {{ initrd \"$@\"; }}\n\
+        "if [ \"$grub_platform\" = pc ]; then\n  \
+           if serial --unit=0 --speed=115200; then\n    \
+             terminal_input --append serial\n    \
+             terminal_output --append serial\n  \
+           fi\n\
          fi\n\
+         search.fs_uuid {uuid} root hd0,gpt1\n\
+         set prefix=($root){folder}\n\
+         function linux16 {{ linux \"$@\"; }}\n\
+         function initrd16 {{ initrd \"$@\"; }}\n\
          function linuxefi {{ linux \"$@\"; }}\n\
          function initrdefi {{ initrd \"$@\"; }}\n\
          {follow}"

@@ -52,12 +52,16 @@ fn the_old_content_becomes_partition_1_and_a_second_look_finds_nothing_to_do() {
 #   /dev/sda14: 1031168 bytes from 17408, GRUB for BIOS
 #   /dev/sda15: 535822336 bytes from 1048576, EFI system partition, FAT A34A-649A, GRUB for UEFI
 #   GRUB begins with:
-#     search.fs_uuid 6f2f3f4f-0001-4001-8001-ec2000000001 root
-#     set prefix=($root)/boot/grub
-#     if [ \"$grub_platform\" = efi ]; then
-#       function linux16 { linux \"$@\"; }
-#       function initrd16 { initrd \"$@\"; }
+#     if [ \"$grub_platform\" = pc ]; then
+#       if serial --unit=0 --speed=115200; then
+#         terminal_input --append serial
+#         terminal_output --append serial
+#       fi
 #     fi
+#     search.fs_uuid 6f2f3f4f-0001-4001-8001-ec2000000001 root hd0,gpt1
+#     set prefix=($root)/boot/grub
+#     function linux16 { linux \"$@\"; }
+#     function initrd16 { initrd \"$@\"; }
 #     function linuxefi { linux \"$@\"; }
 #     function initrdefi { initrd \"$@\"; }
 #     if [ -e ($root)/boot/grub/grub.cfg ]; then
