@@ -19,6 +19,9 @@ _guestconv() {
             guestconv,convert)
                 cmd="guestconv__subcmd__convert"
                 ;;
+            guestconv,discard-undo)
+                cmd="guestconv__subcmd__discard__subcmd__undo"
+                ;;
             guestconv,help)
                 cmd="guestconv__subcmd__help"
                 ;;
@@ -37,11 +40,17 @@ _guestconv() {
             guestconv,targets)
                 cmd="guestconv__subcmd__targets"
                 ;;
+            guestconv,undo)
+                cmd="guestconv__subcmd__undo"
+                ;;
             guestconv,verify)
                 cmd="guestconv__subcmd__verify"
                 ;;
             guestconv__subcmd__help,convert)
                 cmd="guestconv__subcmd__help__subcmd__convert"
+                ;;
+            guestconv__subcmd__help,discard-undo)
+                cmd="guestconv__subcmd__help__subcmd__discard__subcmd__undo"
                 ;;
             guestconv__subcmd__help,help)
                 cmd="guestconv__subcmd__help__subcmd__help"
@@ -61,6 +70,9 @@ _guestconv() {
             guestconv__subcmd__help,targets)
                 cmd="guestconv__subcmd__help__subcmd__targets"
                 ;;
+            guestconv__subcmd__help,undo)
+                cmd="guestconv__subcmd__help__subcmd__undo"
+                ;;
             guestconv__subcmd__help,verify)
                 cmd="guestconv__subcmd__help__subcmd__verify"
                 ;;
@@ -71,7 +83,7 @@ _guestconv() {
 
     case "${cmd}" in
         guestconv)
-            opts="-h -V --color --help --version inspect plan convert verify prove targets schema help"
+            opts="-h -V --color --help --version inspect plan convert undo discard-undo verify prove targets schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -89,7 +101,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__convert)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --no-undo --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -162,8 +174,50 @@ _guestconv() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        guestconv__subcmd__discard__subcmd__undo)
+            opts="-v -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --overlay-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --appliance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grub-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         guestconv__subcmd__help)
-            opts="inspect plan convert verify prove targets schema help"
+            opts="inspect plan convert undo discard-undo verify prove targets schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -177,6 +231,20 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__help__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        guestconv__subcmd__help__subcmd__discard__subcmd__undo)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -261,6 +329,20 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__help__subcmd__targets)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        guestconv__subcmd__help__subcmd__undo)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -551,6 +633,48 @@ _guestconv() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        guestconv__subcmd__undo)
+            opts="-v -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --force --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --overlay-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --appliance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grub-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto json none" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -32,6 +32,8 @@ complete -c guestconv -n "__fish_guestconv_needs_command" -s V -l version -d 'Pr
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "inspect" -d 'Say what is on the disks and which devices the guest can have on the target; writes nothing'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "plan" -d 'Show every change that a conversion would make, with its reason; writes nothing'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "convert" -d 'Convert the guest in place: on overlays first, looked at again, then committed'
+complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "undo" -d 'Put back what the last conversion changed: the disks are bit for bit what they were'
+complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "discard-undo" -d 'Give up the originals that a conversion has kept: it cannot be undone any more'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "verify" -d 'Look at a converted guest and say what is still missing; writes nothing'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "prove" -d 'Boot the guest under QEMU on a throw-away overlay and say what came up; writes nothing'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "targets" -d 'List the hypervisors that a guest can be converted for'
@@ -111,9 +113,47 @@ never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s v -l verbose -d 'Show what the appliance says, on the standard error'
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l no-undo -d 'Do not keep the originals of what changes: the conversion cannot be undone'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l json -d 'Write the outcome as JSON'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s V -l version -d 'Print version'
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+raw\t'The bytes of the disk'
+qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l time-limit -d 'How long one run of the appliance may take' -r
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
+json\t'One JSON object per line'
+none\t'Not at all'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -s v -l verbose -d 'Show what the appliance says, on the standard error'
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l force -d 'Put the originals back even if a disk was written since: only for disks that were touched and not changed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -s V -l version -d 'Print version'
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+raw\t'The bytes of the disk'
+qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l time-limit -d 'How long one run of the appliance may take' -r
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
+json\t'One JSON object per line'
+none\t'Not at all'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s v -l verbose -d 'Show what the appliance says, on the standard error'
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s V -l version -d 'Print version'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
 raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
@@ -185,11 +225,13 @@ always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand schema" -s V -l version -d 'Print version'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert verify prove targets schema help" -f -a "inspect" -d 'Say what is on the disks and which devices the guest can have on the target; writes nothing'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert verify prove targets schema help" -f -a "plan" -d 'Show every change that a conversion would make, with its reason; writes nothing'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert verify prove targets schema help" -f -a "convert" -d 'Convert the guest in place: on overlays first, looked at again, then committed'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert verify prove targets schema help" -f -a "verify" -d 'Look at a converted guest and say what is still missing; writes nothing'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert verify prove targets schema help" -f -a "prove" -d 'Boot the guest under QEMU on a throw-away overlay and say what came up; writes nothing'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert verify prove targets schema help" -f -a "targets" -d 'List the hypervisors that a guest can be converted for'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert verify prove targets schema help" -f -a "schema" -d 'Print the schema of a document'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert verify prove targets schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "inspect" -d 'Say what is on the disks and which devices the guest can have on the target; writes nothing'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "plan" -d 'Show every change that a conversion would make, with its reason; writes nothing'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "convert" -d 'Convert the guest in place: on overlays first, looked at again, then committed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "undo" -d 'Put back what the last conversion changed: the disks are bit for bit what they were'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "discard-undo" -d 'Give up the originals that a conversion has kept: it cannot be undone any more'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "verify" -d 'Look at a converted guest and say what is still missing; writes nothing'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "prove" -d 'Boot the guest under QEMU on a throw-away overlay and say what came up; writes nothing'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "targets" -d 'List the hypervisors that a guest can be converted for'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "schema" -d 'Print the schema of a document'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -67,7 +67,8 @@ fn the_example_converts_a_guest_that_boots() {
     let Some(copy) = guest() else { return };
     let output = run(&mut Command::new(example(tree.path())), tree.path(), &copy);
     assert_eq!(said(&output), (Some(0), "Success\n".to_owned(), String::new()));
-    assert_eq!(copy.files(), ["test.img"], "something is left beside the disk");
+    let kept = ["test.img", "test.img.guestconv-undo", "test.img.guestconv-undo.json"];
+    assert_eq!(copy.files(), kept, "the undo file is left beside the disk, and no more");
 
     // The program of the tree finds the appliance too, also when it is called by a link from elsewhere.
     let link = copy.directory.path().join("guestconv");
@@ -110,7 +111,9 @@ fn a_program_uses_all_of_the_library() {
     fs::create_dir(copy.directory.path().join("overlays")).unwrap();
     let program = compiled(tree.path(), &Path::new(env!("CARGO_MANIFEST_DIR")).join("c/whole.c"));
     assert_clean(&program, tree.path(), &copy);
-    assert_eq!(copy.files(), ["evidence", "overlays", "test.img"], "something is left beside the disk");
+    let kept =
+        ["evidence", "overlays", "test.img", "test.img.guestconv-undo", "test.img.guestconv-undo.json"];
+    assert_eq!(copy.files(), kept, "the undo file is left beside the disk, and no more");
     assert_eq!(fs::read_dir(copy.directory.path().join("overlays")).unwrap().count(), 0);
     assert_ne!(fs::read_dir(copy.directory.path().join("evidence")).unwrap().count(), 0);
 }

@@ -10,7 +10,7 @@ use guestconv::core::change::Change;
 use guestconv::core::describe::describe;
 use guestconv::core::description::Choices;
 use guestconv::core::knowledge::target;
-use guestconv::{ConvertOptions, Event, Options, Stage};
+use guestconv::{ConvertOptions, Event, Options, Stage, UndoOptions};
 use guestconv_core::fixtures::rhel64;
 use guestconv_system_tests::{
     are_identical, assert_as_before, copy, differing, json_schema, planned, relaxng,
@@ -18,7 +18,10 @@ use guestconv_system_tests::{
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Converts a copy of the guest and asserts all that must be true of every conversion.
+/// What is beside a disk after its conversion.
+const WITH_UNDO: [&str; 3] = ["disk.raw", "disk.raw.guestconv-undo", "disk.raw.guestconv-undo.json"];
+
+/// Converts a copy of the guest, and back, and again, and asserts all that must be true of every conversion.
 fn line(name: &str) {
     let Some(copy) = copy(name) else { return };
     let target = copy.subject.target;
@@ -41,10 +44,17 @@ fn line(name: &str) {
     let plan = guest.plan(target, &choices, &options).unwrap();
     assert!(!plan.steps.is_empty(), "{name} is not for {target} yet, so there is something to do");
     assert!(copy.is_pristine(), "{name}: inspect and plan wrote to the disk");
-    let outcome =
-        guest.convert(&plan, &ConvertOptions { choices: choices.clone(), plan: options.clone() }).unwrap();
+    let convert_options =
+        ConvertOptions { choices: choices.clone(), plan: options.clone(), ..ConvertOptions::default() };
+    guest.convert(&plan, &convert_options).unwrap();
+    assert_eq!(copy.files(), WITH_UNDO, "{name}: the undo file is left beside the disk, and no more");
+    guest.undo(&UndoOptions::default()).unwrap();
+    assert!(copy.is_pristine(), "{name}: an undo brings back every bit");
+    assert_eq!(copy.files(), ["disk.raw"], "{name}: something is left by the undo");
+    let outcome = guest.convert(&plan, &convert_options).unwrap();
     assert!(was_untouched.load(Ordering::SeqCst), "{name}: the disk changed before the commit");
     assert!(!copy.is_pristine(), "{name}: the commit did not reach the disk");
+    guest.discard_undo().unwrap();
     assert_eq!(copy.files(), ["disk.raw"], "{name}: something is left beside the disk");
 
     let after = guest.manifest().unwrap();
@@ -171,7 +181,12 @@ fn an_edited_document_is_obeyed() {
         (vec![("scsi-hd", Some("virtio-scsi-pci"))], vec!["e1000"], None),
         "{document}"
     );
-    guest.convert(&plan, &ConvertOptions { choices: choices.clone(), plan: options.clone() }).unwrap();
+    guest
+        .convert(
+            &plan,
+            &ConvertOptions { choices: choices.clone(), plan: options.clone(), ..ConvertOptions::default() },
+        )
+        .unwrap();
     assert_eq!(guest.verify(target, &choices, &options).unwrap().missing, []);
     drop(guest);
     let proof = copy.boot(&plan.hardware);

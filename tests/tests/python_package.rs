@@ -160,7 +160,8 @@ fn an_ordinary_user_converts_a_guest_by_the_wheel_alone() {
     let done = run(&environment, &copy, &example, &[]);
     assert_eq!(done, (Some(0), "Success\n".to_owned(), String::new()));
     assert!(!copy.is_pristine(), "the commit did not reach the disk");
-    assert_eq!(copy.files(), ["test.img"], "something is left beside the disk");
+    let kept = ["test.img", "test.img.guestconv-undo", "test.img.guestconv-undo.json"];
+    assert_eq!(copy.files(), kept, "the undo file is left beside the disk, and no more");
     assert_documents_are_equal(&environment, &copy, &[], 0);
 
     fs::remove_file(&copy.disk).unwrap();

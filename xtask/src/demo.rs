@@ -3,7 +3,7 @@
 //! The guest boots on the hardware that it comes from and not on virtio; it is converted; it boots on virtio with the
 //! address that it had, on the interface that it had. Whatever does not come out so is an error.
 
-use crate::{appliance, boot, checkout, dist, guest, run, setup};
+use crate::{appliance, boot, checkout, dist, guest, run, setup, undo_file};
 use anyhow::{Context, Result, bail};
 use guestconv::prove::{ExpectedNic, Machine, Proof, ProofDisk, ProofFormat, ProveOptions, State, prove};
 use std::fs;
@@ -84,6 +84,7 @@ fn copy(image: &Path) -> Result<PathBuf> {
     let directory = checkout().join("target/demo");
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let copy = directory.join("disk.img");
+    undo_file::remove(&copy)?;
     run::run(Command::new("cp").arg("--sparse=always").arg(image).arg(&copy))?;
     Ok(copy)
 }

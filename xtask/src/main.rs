@@ -25,6 +25,7 @@ mod setup;
 mod test;
 #[cfg(test)]
 mod tidy;
+mod undo_file;
 mod wheel;
 
 use anyhow::Result;

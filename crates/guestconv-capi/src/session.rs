@@ -103,7 +103,7 @@ impl Session {
         let (target, plan) = (self.target()?, self.plan_options());
         let choices = self.choices(document)?;
         let planned = self.guest()?.plan(&target, &choices, &plan)?;
-        Ok((planned, ConvertOptions { choices, plan }))
+        Ok((planned, ConvertOptions { choices, plan, ..ConvertOptions::default() }))
     }
 
     fn choices(&mut self, document: Option<&str>) -> Result<Choices> {

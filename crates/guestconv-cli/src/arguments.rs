@@ -51,6 +51,10 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Convert the guest in place: on overlays first, looked at again, then committed.
     Convert(Convert),
+    /// Put back what the last conversion changed: the disks are bit for bit what they were.
+    Undo(Undo),
+    /// Give up the originals that a conversion has kept: it cannot be undone any more.
+    DiscardUndo(DiscardUndo),
     /// Look at a converted guest and say what is still missing; writes nothing.
     Verify(Verify),
     /// Boot the guest under QEMU on a throw-away overlay and say what came up; writes nothing.
@@ -68,6 +72,7 @@ impl Command {
             Self::Inspect(command) => command.json,
             Self::Plan(command) => command.json,
             Self::Convert(command) => command.json,
+            Self::Undo(_) | Self::DiscardUndo(_) => false,
             Self::Verify(command) => command.json,
             Self::Prove(command) => command.json,
             Self::Targets(command) => command.json,
@@ -224,12 +229,32 @@ pub(crate) struct Convert {
     pub(crate) guest: Guest,
     #[command(flatten)]
     pub(crate) wish: Wish,
+    /// Do not keep the originals of what changes: the conversion cannot be undone.
+    #[arg(long, help_heading = "Conversion")]
+    pub(crate) no_undo: bool,
     /// Write the outcome as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
     /// Write the machine that the target must give the guest, with its disks, instead of what was done.
     #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "json", help_heading = "Output")]
     pub(crate) hardware: Option<HardwareFormat>,
+}
+
+/// guestconv undo
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    #[command(flatten)]
+    pub(crate) guest: Guest,
+    /// Put the originals back even if a disk was written since: only for disks that were touched and not changed.
+    #[arg(long, help_heading = "Undo")]
+    pub(crate) force: bool,
+}
+
+/// guestconv discard-undo
+#[derive(Debug, Args)]
+pub(crate) struct DiscardUndo {
+    #[command(flatten)]
+    pub(crate) guest: Guest,
 }
 
 /// guestconv verify
@@ -366,6 +391,10 @@ mod tests {
             ("inspect a --format vhd", Some(ErrorKind::InvalidValue)),
             ("plan a --target kvm --hardware qemu --json", Some(ErrorKind::ArgumentConflict)),
             ("convert a --target kvm --hardware libvirt --json", Some(ErrorKind::ArgumentConflict)),
+            ("verify a --target kvm --no-undo", Some(ErrorKind::UnknownArgument)),
+            ("undo", Some(ErrorKind::MissingRequiredArgument)),
+            ("undo a --target kvm", Some(ErrorKind::UnknownArgument)),
+            ("discard-undo a --force", Some(ErrorKind::UnknownArgument)),
             ("plan a", Some(ErrorKind::MissingRequiredArgument)),
             ("convert --target kvm", Some(ErrorKind::MissingRequiredArgument)),
         ] {

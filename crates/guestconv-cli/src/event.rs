@@ -11,7 +11,7 @@ use serde::Serialize;
 pub(crate) enum EventDocument<'a> {
     /// A stage began.
     Started {
-        /// `recover`, `inspect`, `apply`, `verify`, `commit`, `prove`; there may be more.
+        /// `recover`, `inspect`, `apply`, `verify`, `commit`, `undo`, `prove`; there may be more.
         stage: &'a str,
     },
     /// A stage went on.

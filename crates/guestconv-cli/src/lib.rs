@@ -20,6 +20,7 @@ mod schema;
 mod table;
 mod targets;
 mod timings;
+mod undo;
 mod verify;
 
 use arguments::{Arguments, Command};
@@ -52,6 +53,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Inspect(command) => inspect::run(command, &mut output),
         Command::Plan(command) => plan::run(command, &mut output),
         Command::Convert(command) => convert::run(command, &mut output),
+        Command::Undo(command) => undo::run(command, &mut output),
+        Command::DiscardUndo(command) => undo::discard(command, &mut output),
         Command::Verify(command) => verify::run(command, &mut output),
         Command::Prove(command) => prove::run(command, &mut output),
         Command::Targets(command) => targets::run(command, &mut output),

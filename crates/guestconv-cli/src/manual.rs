@@ -16,15 +16,16 @@ const fn entry(name: &'static str, text: &'static str, commands: &'static [&'sta
     Entry { name, text, commands }
 }
 
-const DISKS: &[&str] = &["inspect", "plan", "convert", "verify", "prove"];
-const ALL: &[&str] = &["inspect", "plan", "convert", "verify", "prove", "targets", "schema"];
+const DISKS: &[&str] = &["inspect", "plan", "convert", "undo", "discard-undo", "verify", "prove"];
+const ALL: &[&str] =
+    &["inspect", "plan", "convert", "undo", "discard-undo", "verify", "prove", "targets", "schema"];
 
 /// The exit statuses, with what each means.
 pub const STATUSES: &[Entry] = &[
     entry("0", "What was asked is done.", ALL),
     entry("1", "It failed, and nothing was changed.", ALL),
     entry("2", "The usage is wrong, or a document that was given.", ALL),
-    entry("3", "The guest cannot be converted.", DISKS),
+    entry("3", "The guest cannot be converted.", &["inspect", "plan", "convert", "verify", "prove"]),
     entry("4", "It failed during a commit, which the next call on the same disks finishes.", DISKS),
     entry("5", "The guest did not boot.", &["prove"]),
     entry(
@@ -75,6 +76,13 @@ pub const FILES: &[Entry] = &[
         "It is there while a commit is under way, and after one that was killed. Keep it and the overlay: the next call \
          on the disk finishes the commit.",
         DISKS,
+    ),
+    entry(
+        "DISK.guestconv-undo, DISK.guestconv-undo.json",
+        "What a conversion keeps for guestconv undo: the originals of what it changed, and what belongs to them. Beside \
+         the disk; of a block device, below --overlay-dir. They are the only way back, and worthless when the guest has \
+         been started.",
+        &["convert", "undo", "discard-undo"],
     ),
     entry("/dev/kvm", "Used if a probe shows that it works.", &["prove"]),
     entry(
@@ -132,6 +140,21 @@ pub const EXAMPLES: &[Entry] = &[
         "guestconv convert /dev/vg0/guest --format raw --target kvm --overlay-dir /var/tmp",
         "Convert a guest on a block device, beside which no overlay can be:",
         &["convert"],
+    ),
+    entry(
+        "guestconv undo disk.img",
+        "Take back a conversion, before the guest has been started on the target:",
+        &["undo"],
+    ),
+    entry(
+        "guestconv undo system.qcow2 data.qcow2",
+        "The same for a guest of two disks, which go back together:",
+        &["undo"],
+    ),
+    entry(
+        "guestconv discard-undo disk.img",
+        "Free the room of the originals, when the guest is well on the target:",
+        &["discard-undo"],
     ),
     entry("guestconv verify disk.img --target rhev-3.1", "See that nothing is missing:", &["verify"]),
     entry(

@@ -1,7 +1,7 @@
 //! The handle: a guest by its disks, and the line from inspect to verify over it.
 
 use crate::appliance::{Job, Runner};
-use crate::commit::{self, Overlays};
+use crate::commit::{self, Commit, Overlays, Recovered, UndoFile, UndoOptions};
 use crate::disks::{self, Disk, DiskSpec, Durability, ImageFormat, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Cancel, Event, Observer, Silent, Stage, Timings};
@@ -41,6 +41,7 @@ pub struct Guest {
     runner: Runner,
     options: Options,
     facts: Option<Facts>,
+    recovered: Recovered,
     timings: Timings,
 }
 
@@ -93,6 +94,8 @@ pub struct ConvertOptions {
     pub choices: Choices,
     /// What else the plan was made with.
     pub plan: PlanOptions,
+    /// Whether the conversion can be undone.
+    pub undo: UndoFile,
 }
 
 /// A disk of an opened guest.
@@ -119,9 +122,9 @@ impl Guest {
         let mut disks = disks::open(&disks)?;
         let mut timings = Timings::default();
         let overlay_dir = options.overlay_dir.as_deref();
-        commit::recover(&mut disks, overlay_dir, &*options.observer, &mut timings)?;
+        let recovered = commit::recover(&mut disks, overlay_dir, &*options.observer, &mut timings)?;
         let runner = Runner::new(options.appliance.as_deref(), options.time_limit, options.cancel.clone())?;
-        Ok(Self { disks, runner, options, facts: None, timings })
+        Ok(Self { disks, runner, options, facts: None, recovered, timings })
     }
 
     /// Returns what is in the guest; the first call looks, later calls remember.
@@ -178,19 +181,21 @@ impl Guest {
     }
 
     /// Carries out a plan: applies it on overlays, looks at them again with a fresh appliance, and commits. A plan
-    /// without steps does nothing.
+    /// without steps does nothing. The originals of what changes are kept in an undo file beside each disk that changes.
     ///
     /// # Errors
     /// Whatever fails, the disks are as they were, but for [`ErrorKind::Commit`]: then the next open finishes it.
     /// [`ErrorKind::Changed`] with the agent's code if a change found the guest other than it expects;
-    /// [`ErrorKind::Verify`] if the second look finds something missing.
+    /// [`ErrorKind::Verify`] if the second look finds something missing; `undo-exists` if a disk still has the undo file
+    /// of an earlier conversion.
     pub fn convert(&mut self, plan: &Plan, options: &ConvertOptions) -> Result<Outcome> {
         let target = target(&plan.target)?;
         if plan.steps.is_empty() {
             return Ok(Outcome::of(Vec::new()));
         }
         self.disks.iter().try_for_each(Disk::lock_for_writing)?;
-        let result = self.convert_locked(plan, target, options);
+        let result = commit::require_no_undo(&self.disks, self.options.overlay_dir.as_deref())
+            .and_then(|()| self.convert_locked(plan, target, options));
         self.disks.iter().for_each(Disk::unlock_writing);
         result
     }
@@ -205,11 +210,55 @@ impl Guest {
         }
         self.options.cancel.check()?;
         let begun = self.started(Stage::Commit);
-        commit::commit(&self.disks, overlays, &*self.options.observer, &mut self.timings)?;
+        let commit = Commit {
+            overlay_dir: self.options.overlay_dir.as_deref(),
+            target: &plan.target,
+            undo: options.undo,
+            observer: &*self.options.observer,
+        };
+        commit.commit(&self.disks, overlays, &mut self.timings)?;
         self.disks.iter_mut().try_for_each(Disk::reopen)?;
         self.finished(Stage::Commit, begun);
         self.facts = Some(facts);
         Ok(outcome)
+    }
+
+    /// Puts back what the last conversion of these disks changed: they are bit for bit what they were before it. The undo
+    /// files go. All disks of that conversion are undone together.
+    ///
+    /// # Errors
+    /// `undo-missing` if there is no undo file, `undo-incomplete` if a disk of the conversion is not among these,
+    /// `undo-disk-changed` if a disk was written since, unless that is forced: nothing was changed. [`ErrorKind::Commit`]
+    /// if it was interrupted: then the next open finishes it.
+    pub fn undo(&mut self, options: &UndoOptions) -> Result<()> {
+        if self.recovered.undo && self.undo_files().is_empty() {
+            self.recovered.undo = false;
+            return Ok(()); // opening finished an undo that was interrupted
+        }
+        let begun = self.started(Stage::Undo);
+        self.disks.iter().try_for_each(Disk::lock_for_writing)?;
+        let overlay_dir = self.options.overlay_dir.as_deref();
+        let observer = &*self.options.observer;
+        let result = commit::undo(&self.disks, overlay_dir, options, observer, &mut self.timings);
+        self.disks.iter().for_each(Disk::unlock_writing);
+        result?;
+        self.disks.iter_mut().try_for_each(Disk::reopen)?;
+        self.facts = None;
+        self.finished(Stage::Undo, begun);
+        Ok(())
+    }
+
+    /// Removes the undo files of these disks: there is no way back then.
+    ///
+    /// # Errors
+    /// `undo-missing` if there are none.
+    pub fn discard_undo(&mut self) -> Result<()> {
+        commit::discard_undo(&self.disks, self.options.overlay_dir.as_deref())
+    }
+
+    /// Returns the undo files of these disks, in order.
+    pub fn undo_files(&self) -> Vec<PathBuf> {
+        commit::undo_files(&self.disks, self.options.overlay_dir.as_deref())
     }
 
     /// Returns what a conversion with the same wishes would still do, by a fresh look at the disks.

@@ -18,6 +18,7 @@ pub mod prove;
 mod testing;
 
 pub use appliance::APPLIANCE_VARIABLE;
+pub use commit::{UndoFile, UndoOptions};
 pub use disks::{DiskSpec, Format, ImageFormat};
 pub use error::{Error, ErrorKind, Result};
 pub use guest::{ConvertOptions, Guest, OpenedDisk, Options, target};

@@ -21,6 +21,8 @@ pub enum Stage {
     Verify,
     /// The overlays are folded into the disks.
     Commit,
+    /// What a conversion changed is put back.
+    Undo,
     /// The guest is booted.
     Prove,
 }
@@ -34,6 +36,7 @@ impl Stage {
             Self::Apply => "apply",
             Self::Verify => "verify",
             Self::Commit => "commit",
+            Self::Undo => "undo",
             Self::Prove => "prove",
         }
     }
@@ -128,7 +131,7 @@ pub struct Timing {
     /// The stage.
     pub stage: Stage,
     /// The part: `start` (of the appliance's process until the agent runs), what the agent says of its own parts
-    /// (`mount`, `initramfs` …), `stop`; or, for a commit, `journal`, `fold`, `sync`.
+    /// (`mount`, `initramfs` …), `stop`; or, for a commit, `overlays`, `originals`, `journal`, `fold`, `sync`.
     pub part: String,
     /// How long.
     pub duration: Duration,

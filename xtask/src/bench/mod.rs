@@ -14,7 +14,7 @@ mod report;
 mod subject;
 mod table;
 
-use crate::{appliance, checkout, dist, guest, run};
+use crate::{appliance, checkout, dist, guest, run, undo_file};
 use anyhow::{Context, Result, bail};
 use figures::Spread;
 use machine::Machine;
@@ -201,6 +201,7 @@ fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
 /// Copies the image, holes as holes; what is copied is on the disk before anything is measured, and still in the page
 /// cache.
 fn fresh_copy(image: &Path, disk: &Path) -> Result<()> {
+    undo_file::remove(disk)?;
     run::run(Command::new("cp").args(["--sparse=always", "--reflink=auto"]).arg(image).arg(disk))?;
     let file = File::open(disk).with_context(|| format!("cannot open {}", disk.display()))?;
     file.sync_all().with_context(|| format!("cannot sync {}", disk.display()))

@@ -30,11 +30,10 @@ pub(super) fn fold(overlay: &Image, target: &Image) -> io::Result<u64> {
         let (held, length) = held(overlay, offset)?;
         match held {
             Held::Nothing => {}
-            Held::Zeroes => {
-                target.write_zeroes(offset, length)?;
-                written_bytes += length;
+            Held::Zeroes => written_bytes += write_zeroes(target, offset, length)?,
+            Held::Data => {
+                written_bytes += copy(target, offset, length, |new, at| overlay.read(new, at))?;
             }
-            Held::Data => written_bytes += copy(overlay, target, offset, length)?,
         }
         offset += length;
     }
@@ -42,15 +41,18 @@ pub(super) fn fold(overlay: &Image, target: &Image) -> io::Result<u64> {
 }
 
 /// What an overlay holds of a range.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Held {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Nothing: the disk has it.
     Nothing,
+    /// Zeroes.
     Zeroes,
+    /// Data.
     Data,
 }
 
 /// Returns what the overlay holds at `offset`, and for how many bytes.
-fn held(overlay: &Image, offset: u64) -> io::Result<(Held, u64)> {
+pub(super) fn held(overlay: &Image, offset: u64) -> io::Result<(Held, u64)> {
     let (mapping, length) = overlay.get_shallow_mapping(offset, overlay.size() - offset)?;
     if length == 0 {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the overlay ends before the disk"));
@@ -64,13 +66,31 @@ fn held(overlay: &Image, offset: u64) -> io::Result<(Held, u64)> {
     Ok((held, length))
 }
 
-fn copy(overlay: &Image, target: &Image, start: u64, length: u64) -> io::Result<u64> {
+fn write_zeroes(target: &Image, offset: u64, length: u64) -> io::Result<u64> {
+    match target.write_zeroes(offset, length) {
+        Ok(()) => Ok(length),
+        // The first version of qcow2 has no zeroes in its map.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => copy(target, offset, length, |new, _| {
+            new.fill(0);
+            Ok(())
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes what `read` says, as far as it differs.
+fn copy(
+    target: &Image,
+    start: u64,
+    length: u64,
+    read: impl Fn(&mut [u8], u64) -> io::Result<()>,
+) -> io::Result<u64> {
     let (mut offset, end, mut written_bytes) = (start, start + length, 0);
     while offset < end {
         let count = (end - offset).min(CHUNK_BYTES);
         let size = usize::try_from(count).map_err(io::Error::other)?;
         let (mut new, mut old) = (vec![0; size], vec![0; size]);
-        overlay.read(&mut new, offset)?;
+        read(&mut new, offset)?;
         target.read(&mut old, offset)?;
         written_bytes += write_differing(target, offset, &new, &old)?;
         offset += count;

@@ -1,56 +1,44 @@
 //! The commit: overlays are folded into the disks, all or none.
 //!
-//! Order, each step durable before the next: the overlays are synced; a journal beside each changed disk names all disks
-//! and overlays, that of the first disk last: with it the commit has begun; each overlay is folded, which may be done
-//! twice without harm; overlays and journals go, that of the first disk last. Killed before it began: the disks are
-//! untouched and the next open forgets it. Killed after: the next open finishes it (`recover`).
+//! Order, each step durable before the next: the overlays are synced; the originals of what will change are saved into a
+//! draft of each undo file; a journal beside each changed disk names all disks and overlays, that of the first disk last:
+//! with it the commit has begun; each overlay is folded, which may be done twice without harm; the undo files get their
+//! names and their record; overlays and journals go, that of the first disk last. Killed before it began: the disks are
+//! untouched and the next open forgets it. Killed after: the next open finishes it (`recover`). An undo is a commit, too,
+//! whose overlays are the undo files.
 
 mod fold;
 mod journal;
+mod originals;
+mod own;
+mod places;
+mod record;
 mod recover;
+mod undo;
 
-pub(crate) use recover::recover;
+pub(crate) use recover::{Recovered, recover};
+pub use undo::UndoOptions;
+pub(crate) use undo::{discard_undo, require_no_undo, undo, undo_files};
 
-use crate::disks::{Disk, Image, ImageFormat, View};
+use crate::disks::{Disk, Image, ImageFormat, View, overlay};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer, Stage, Timings};
-use journal::{Journal, JournalDisk};
-use std::ffi::OsString;
+use journal::{Journal, JournalDisk, Work};
+use record::{Record, RecordDisk, State};
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-/// The end of the name of an overlay's file.
-const OVERLAY_SUFFIX: &str = ".guestconv-overlay";
-
-/// Returns where the overlay of the disk `path` is: beside it, or in the directory of the caller.
-///
-/// # Errors
-/// `overlay-dir-needed` for a block device without such a directory: nothing is beside it.
-pub(crate) fn overlay_path(path: &Path, overlay_dir: Option<&Path>) -> Result<PathBuf> {
-    let name = path.file_name().unwrap_or_default();
-    match overlay_dir {
-        // Disks of the same name from several directories meet here.
-        Some(dir) => {
-            let parts = path.iter().filter_map(|part| part.to_str()).filter(|part| *part != "/");
-            let mut name = OsString::from(parts.collect::<Vec<_>>().join("+"));
-            name.push(OVERLAY_SUFFIX);
-            Ok(dir.join(name))
-        }
-        None if is_block_device(path) => Err(Error::new(
-            ErrorKind::InvalidArgument,
-            "overlay-dir-needed",
-            format!("{} is a block device; say in which directory its overlay may be", path.display()),
-        )),
-        None => Ok(path.with_file_name([name, OVERLAY_SUFFIX.as_ref()].into_iter().collect::<OsString>())),
-    }
-}
-
-fn is_block_device(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_block_device())
+/// Whether a conversion can be undone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UndoFile {
+    /// The originals of what changes are kept in an undo file beside each disk that changes.
+    #[default]
+    Keep,
+    /// They are not: there is no way back.
+    Leave,
 }
 
 /// The overlays of a conversion, one per disk; their files go with this unless the commit has begun.
@@ -58,16 +46,19 @@ fn is_block_device(path: &Path) -> bool {
 pub(crate) struct Overlays {
     images: Vec<Image>,
     paths: Vec<PathBuf>,
+    /// Drafts of undo files.
+    drafts: Vec<PathBuf>,
     has_begun: bool,
 }
 
 impl Overlays {
     /// Makes an overlay in a file for each disk.
     pub(crate) fn new(disks: &[Disk], overlay_dir: Option<&Path>) -> Result<Self> {
-        let mut overlays = Self { images: Vec::new(), paths: Vec::new(), has_begun: false };
+        let mut overlays =
+            Self { images: Vec::new(), paths: Vec::new(), drafts: Vec::new(), has_begun: false };
         for disk in disks {
-            let path = overlay_path(&disk.path, overlay_dir)?;
-            let image = crate::disks::overlay::in_file(&disk.base, &path, &disk.path, disk.format)?;
+            let path = places::overlay(&disk.path, overlay_dir)?;
+            let image = overlay::in_file(&disk.base, &path, &disk.path, disk.format)?;
             overlays.paths.push(path);
             overlays.images.push(image);
         }
@@ -84,75 +75,115 @@ impl Drop for Overlays {
     fn drop(&mut self) {
         if !self.has_begun {
             // The next open removes what cannot be removed now.
-            self.paths.iter().for_each(|path| drop(fs::remove_file(path)));
+            self.paths.iter().chain(&self.drafts).for_each(|path| drop(fs::remove_file(path)));
         }
     }
 }
 
-/// Folds the overlays into the disks.
-///
-/// # Errors
-/// Of kind [`ErrorKind::Commit`] if it had begun: the next open finishes it. Else nothing was changed.
-pub(crate) fn commit(
-    disks: &[Disk],
-    mut overlays: Overlays,
-    observer: &dyn Observer,
-    timings: &mut Timings,
-) -> Result<()> {
-    let begun = Instant::now();
-    let mut parts = Vec::new();
-    for (disk, (overlay, path)) in disks.iter().zip(overlays.images.iter().zip(&overlays.paths)) {
-        if fold::is_changed(overlay).map_err(|error| reading(path, error))? {
-            let target = disk.open_for_writing()?;
-            parts.push(Part { disk, overlay, overlay_path: path, target });
-        }
-    }
-    let Some(head) = parts.first() else { return Ok(()) };
-    let head = head.disk.path.clone();
-    for part in &parts {
-        let sync = part.overlay.flush().and_then(|()| part.overlay.sync());
-        sync.map_err(|error| reading(part.overlay_path, error))?;
-        journal::sync_directory(part.overlay_path)?;
-    }
-    let journal = Journal::new(head, parts.iter().map(Part::entry).collect());
-    journal.write()?;
-    overlays.has_begun = true;
-    timings.add(Stage::Commit, "journal", begun.elapsed());
-    finish(&journal, &parts, observer, timings).map_err(interrupted)?;
-    overlays.has_begun = false; // what was not changed has an overlay to remove, too
-    Ok(())
+/// How a conversion is committed.
+pub(crate) struct Commit<'a> {
+    /// Where the files of block devices are.
+    pub(crate) overlay_dir: Option<&'a Path>,
+    /// What the guest was converted for.
+    pub(crate) target: &'a str,
+    /// Whether it can be undone.
+    pub(crate) undo: UndoFile,
+    /// Is told what happens.
+    pub(crate) observer: &'a dyn Observer,
 }
 
-/// A disk and the overlay that is folded into it.
+impl Commit<'_> {
+    /// Folds the overlays into the disks.
+    ///
+    /// # Errors
+    /// Of kind [`ErrorKind::Commit`] if it had begun: the next open finishes it. Else nothing was changed.
+    pub(crate) fn commit(&self, disks: &[Disk], mut overlays: Overlays, timings: &mut Timings) -> Result<()> {
+        let begun = Instant::now();
+        let (mut parts, mut entries) = (Vec::new(), Vec::new());
+        for (disk, (image, path)) in disks.iter().zip(overlays.images.iter().zip(&overlays.paths)) {
+            if fold::is_changed(image).map_err(|error| reading(path, error))? {
+                image.flush().and_then(|()| image.sync()).map_err(|error| reading(path, error))?;
+                journal::sync_directory(path)?;
+                let undo = match self.undo {
+                    UndoFile::Keep => Some(places::undo(&disk.path, self.overlay_dir)?),
+                    UndoFile::Leave => None,
+                };
+                entries.push(entry(disk, path, undo, self.overlay_dir)?);
+                let target = disk.open_for_writing()?;
+                parts.push(Part { disk, overlay: Some(Image::clone(image)), target });
+            }
+        }
+        let Some(head) = parts.first() else { return Ok(()) };
+        let head = head.disk.path.clone();
+        timings.add(Stage::Commit, "overlays", begun.elapsed());
+        let begun = Instant::now();
+        for (part, entry) in parts.iter().zip(&entries) {
+            if let (Some(undo), Some(overlay)) = (&entry.undo, &part.overlay) {
+                overlays.drafts.push(places::draft(undo));
+                save_originals(part.disk, overlay, &places::draft(undo))?;
+            }
+        }
+        timings.add(Stage::Commit, "originals", begun.elapsed());
+        let begun = Instant::now();
+        let journal = Journal::new(head, Work::Conversion { target: self.target.to_owned() }, entries);
+        journal.write()?;
+        overlays.has_begun = true;
+        timings.add(Stage::Commit, "journal", begun.elapsed());
+        finish(&journal, &parts, Stage::Commit, self.observer, timings).map_err(interrupted)?;
+        overlays.has_begun = false; // what was not changed has an overlay to remove, too
+        Ok(())
+    }
+}
+
+fn entry(
+    disk: &Disk,
+    overlay: &Path,
+    undo: Option<PathBuf>,
+    overlay_dir: Option<&Path>,
+) -> Result<JournalDisk> {
+    Ok(JournalDisk {
+        path: disk.path.clone(),
+        format: disk.format,
+        overlay: overlay.to_owned(),
+        size_bytes: disk.base.size(),
+        journal: places::journal(&disk.path, overlay_dir)?,
+        undo,
+    })
+}
+
+fn save_originals(disk: &Disk, overlay: &Image, draft: &Path) -> Result<()> {
+    let saved = overlay::above_nothing(draft, overlay.size())
+        .and_then(|undo| originals::save(disk, overlay, &undo))
+        .and_then(|()| own::sync_directory(draft));
+    saved.map_err(|error| {
+        let message = format!(
+            "cannot write the undo file {}: {error}; make room there, or convert without one; nothing was committed",
+            draft.display()
+        );
+        Error::new(ErrorKind::Io, "undo-failed", message).caused_by(error)
+    })
+}
+
+/// A disk and the overlay that is folded into it; `None` if an interrupted commit had done it.
 struct Part<'a> {
     disk: &'a Disk,
-    overlay: &'a Image,
-    overlay_path: &'a Path,
+    overlay: Option<Image>,
     target: Image,
 }
 
-impl Part<'_> {
-    fn entry(&self) -> JournalDisk {
-        JournalDisk {
-            path: self.disk.path.clone(),
-            format: self.disk.format,
-            overlay: self.overlay_path.to_owned(),
-            size_bytes: self.disk.base.size(),
-        }
-    }
-}
-
-/// Does all of a commit that has begun.
+/// Does all of a commit that has begun; the parts are those of the journal, in its order.
 fn finish(
     journal: &Journal,
     parts: &[Part<'_>],
+    stage: Stage,
     observer: &dyn Observer,
     timings: &mut Timings,
 ) -> Result<()> {
     let fold_begun = Instant::now();
     let total = u64::try_from(parts.len()).unwrap_or(u64::MAX);
     for (done, part) in (0..).zip(parts) {
-        observer.event(&Event::Progress { stage: Stage::Commit, done, total });
+        observer.event(&Event::Progress { stage, done, total });
+        let Some(overlay) = &part.overlay else { continue };
         let failed = |error| {
             Error::io(
                 "commit-write-failed",
@@ -160,18 +191,49 @@ fn finish(
                 error,
             )
         };
-        let written_bytes = fold::fold(part.overlay, &part.target).map_err(failed)?;
+        let written_bytes = fold::fold(overlay, &part.target).map_err(failed)?;
         part.disk.counters.committed_bytes.fetch_add(written_bytes, Ordering::Relaxed);
     }
-    timings.add(Stage::Commit, "fold", fold_begun.elapsed());
+    timings.add(stage, "fold", fold_begun.elapsed());
     let sync_begun = Instant::now();
     for part in parts {
         let sync = part.target.flush().and_then(|()| part.target.sync());
         sync.map_err(|error| Error::io("commit-write-failed", "sync the disk", error))?;
     }
+    keep_undo_files(journal, parts)?;
     journal.remove()?;
-    timings.add(Stage::Commit, "sync", sync_begun.elapsed());
+    timings.add(stage, "sync", sync_begun.elapsed());
     Ok(())
+}
+
+/// Gives the undo files their names and their record, which says how the disks are now.
+fn keep_undo_files(journal: &Journal, parts: &[Part<'_>]) -> Result<()> {
+    let Work::Conversion { target } = &journal.work else { return Ok(()) };
+    let mut disks = Vec::new();
+    for (entry, part) in journal.disks.iter().zip(parts) {
+        let Some(undo) = &entry.undo else { continue };
+        let failed =
+            |error| Error::io("undo-failed", format_args!("keep the undo file {}", undo.display()), error);
+        let draft = places::draft(undo);
+        let now = [&draft, undo].into_iter().find(|path| record::exists(path));
+        // Who took it away in between does not want it.
+        let Some(now) = now else { return Ok(()) };
+        let image = overlay::open(None, now)?;
+        let after = State::of(&entry.path, &part.target, &image).map_err(failed)?;
+        if *now == draft {
+            fs::rename(&draft, undo).map_err(failed)?;
+        }
+        disks.push(RecordDisk {
+            path: entry.path.clone(),
+            format: entry.format,
+            size_bytes: entry.size_bytes,
+            undo: undo.clone(),
+            after,
+        });
+    }
+    let failed = |error| Error::io("undo-failed", "write the record of the undo files", error);
+    // It makes their names durable, too.
+    Record::new(target.clone(), disks).write().map_err(failed)
 }
 
 fn reading(path: &Path, error: io::Error) -> Error {

@@ -1,9 +1,9 @@
 //! What an earlier process left: a commit that had begun is finished, one that had not is forgotten, an overlay without a
 //! journal is removed. Only files of this user, and only disks that the caller handed in, are touched.
 
-use super::journal::{Journal, remove};
-use super::{Part, finish, interrupted, overlay_path};
-use crate::disks::{Disk, Image, overlay};
+use super::journal::{Journal, Work, remove};
+use super::{Part, finish, interrupted, places};
+use crate::disks::{Disk, overlay};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer, Stage, Timings};
 use std::fs::{self, File};
@@ -11,31 +11,40 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+/// What was repaired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// Whether an undo was finished.
+    pub(crate) undo: bool,
+}
+
 /// Repairs what an interrupted conversion of these disks left. The disks are locked for reading.
 pub(crate) fn recover(
     disks: &mut [Disk],
     overlay_dir: Option<&Path>,
     observer: &dyn Observer,
     timings: &mut Timings,
-) -> Result<()> {
-    let mut is_finished = false;
+) -> Result<Recovered> {
+    let (mut is_finished, mut recovered) = (false, Recovered::default());
     for index in 0..disks.len() {
         let Some(disk) = disks.get(index) else { continue };
-        let Some(journal) = Journal::beside(&disk.path)? else { continue };
+        let Some(journal) = Journal::of(&disk.path, overlay_dir)? else { continue };
         if journal.has_begun() {
             observer.event(&Event::Started(Stage::Recover));
             finish_interrupted(disks, &journal, observer, timings)?;
             observer.event(&Event::Log("an interrupted commit was finished"));
             is_finished = true;
+            recovered.undo |= journal.work == Work::Undo;
         } else {
             journal.forget(&disk.path)?;
         }
     }
     for disk in disks.iter() {
-        for dir in [None, overlay_dir] {
+        let overlays = [None, overlay_dir].map(|dir| places::overlay(&disk.path, dir));
+        let draft = places::undo(&disk.path, overlay_dir).map(|undo| places::draft(&undo));
+        for path in overlays.into_iter().chain([draft]) {
             // A disk on a medium that cannot be written has no overlay beside it either.
-            let is_removed = overlay_path(&disk.path, dir)
-                .is_ok_and(|path| is_stale_overlay(&path) && remove(&path).is_ok());
+            let is_removed = path.is_ok_and(|path| is_image_of_ours(&path) && remove(&path).is_ok());
             if is_removed {
                 observer.event(&Event::Log("the overlay of a conversion that was killed was removed"));
             }
@@ -44,7 +53,7 @@ pub(crate) fn recover(
     if is_finished {
         disks.iter_mut().try_for_each(Disk::reopen)?;
     }
-    Ok(())
+    Ok(recovered)
 }
 
 fn finish_interrupted(
@@ -53,7 +62,7 @@ fn finish_interrupted(
     observer: &dyn Observer,
     timings: &mut Timings,
 ) -> Result<()> {
-    let mut found: Vec<(&Disk, Image, &Path, Image)> = Vec::new();
+    let mut parts: Vec<Part<'_>> = Vec::new();
     for entry in &journal.disks {
         let disk = disks.iter().find(|disk| disk.path == entry.path).ok_or_else(|| {
             unfinished(&format!(
@@ -64,31 +73,22 @@ fn finish_interrupted(
         if disk.format != entry.format || disk.base.size() != entry.size_bytes {
             return Err(unfinished(&format!("{} is not the disk that it was", entry.path.display())));
         }
-        if !entry.overlay.exists() {
-            continue; // it was folded: overlays go only after all disks are synced
-        }
-        if !is_stale_overlay(&entry.overlay) {
-            return Err(unfinished(&format!("{} is no overlay of ours", entry.overlay.display())));
-        }
+        // Overlays go only after all disks are synced: without it, it was folded.
+        let overlay = match entry.overlay.exists() {
+            false => None,
+            true if is_image_of_ours(&entry.overlay) => Some(overlay::open(None, &entry.overlay)?),
+            true => return Err(unfinished(&format!("{} is no overlay of ours", entry.overlay.display()))),
+        };
         disk.lock_for_writing()?;
-        found.push((disk, overlay::open(None, &entry.overlay)?, &entry.overlay, disk.open_for_writing()?));
+        parts.push(Part { disk, overlay, target: disk.open_for_writing()? });
     }
-    let parts: Vec<Part<'_>> = found
-        .iter()
-        .map(|(disk, overlay, path, target)| Part {
-            disk,
-            overlay,
-            overlay_path: path,
-            target: target.clone(),
-        })
-        .collect();
-    let result = finish(journal, &parts, observer, timings).map_err(interrupted);
+    let result = finish(journal, &parts, Stage::Recover, observer, timings).map_err(interrupted);
     disks.iter().for_each(Disk::unlock_writing);
     result
 }
 
 /// Whether it is a qcow2 file of this user. The disk's lock says that nobody alive uses it.
-fn is_stale_overlay(path: &Path) -> bool {
+pub(super) fn is_image_of_ours(path: &Path) -> bool {
     let is_ours = fs::symlink_metadata(path)
         .is_ok_and(|there| there.is_file() && there.uid() == rustix::process::geteuid().as_raw());
     let mut magic = [0; 4];

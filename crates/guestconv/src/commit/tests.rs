@@ -1,7 +1,9 @@
 //! Commits against a model, whole, interrupted, and killed.
 
-use super::journal::{Journal, JournalDisk};
-use super::{Overlays, fold, overlay_path};
+mod undo;
+
+use super::journal::{Journal, Work};
+use super::{Commit, Overlays, UndoFile, entry, fold, places, save_originals};
 use crate::disks::{DiskSpec, Format};
 use crate::error::Result;
 use crate::guest::{Guest, Options};
@@ -58,6 +60,15 @@ fn content(spec: &DiskSpec) -> Vec<u8> {
     content
 }
 
+/// Commits what `write_overlay` writes to the disks of these indexes.
+fn commit(disks: &mut [Disk], indexes: &[usize], undo: UndoFile) -> Result<()> {
+    let overlays = Overlays::new(disks, None)?;
+    indexes.iter().for_each(|index| write_overlay(&disks[*index], &overlays, *index));
+    let commit = Commit { overlay_dir: None, target: "kvm", undo, observer: &Silent };
+    commit.commit(disks, overlays, &mut Timings::default())?;
+    disks.iter_mut().try_for_each(Disk::reopen)
+}
+
 fn code<T>(result: Result<T>) -> String {
     result.err().map_or("done".to_owned(), |error| error.code().to_owned())
 }
@@ -70,12 +81,7 @@ fn what_was_written_to_the_overlays_is_in_the_disks_and_nothing_else_is() {
             [make(dir.path(), "a", format), make(dir.path(), "b", format), make(dir.path(), "c", format)];
         let (before, untouched) = (testing::names(dir.path()), fs::read(&specs[1].path).unwrap());
         let mut disks = disks::open(&specs).unwrap();
-        let overlays = Overlays::new(&disks, None).unwrap();
-        for index in [0, 2] {
-            write_overlay(&disks[index], &overlays, index);
-        }
-        super::commit(&disks, overlays, &Silent, &mut Timings::default()).unwrap();
-        disks.iter_mut().for_each(|disk| disk.reopen().unwrap());
+        commit(&mut disks, &[0, 2], UndoFile::Leave).unwrap();
         assert!(disks[0].counters.traffic().committed_bytes > 0);
         assert_eq!(disks[1].counters.traffic().committed_bytes, 0);
         drop(disks);
@@ -109,13 +115,14 @@ fn killed(specs: &[DiskSpec], journals: &[usize], folded: usize) {
         write_overlay(disk, &overlays, index);
         overlays.images[index].flush().unwrap();
     }
-    let entry = |disk: &Disk| JournalDisk {
-        path: disk.path.clone(),
-        format: disk.format,
-        overlay: overlay_path(&disk.path, None).unwrap(),
-        size_bytes: disk.base.size(),
-    };
-    let journal = Journal::new(disks[0].path.clone(), disks.iter().map(entry).collect());
+    let mut entries = Vec::new();
+    for (disk, overlay) in disks.iter().zip(&overlays.images) {
+        let undo = places::undo(&disk.path, None).unwrap();
+        save_originals(disk, overlay, &places::draft(&undo)).unwrap();
+        let overlay = places::overlay(&disk.path, None).unwrap();
+        entries.push(entry(disk, &overlay, Some(undo), None).unwrap());
+    }
+    let journal = Journal::new(disks[0].path.clone(), Work::Conversion { target: "kvm".to_owned() }, entries);
     let aside = tempfile::tempdir().unwrap();
     journal.write().unwrap();
     for (index, disk) in disks.iter().enumerate() {
@@ -165,6 +172,11 @@ fn an_interrupted_commit_is_finished_or_forgotten_by_the_next_open() {
                     spec.path.display()
                 );
             }
+            if is_done {
+                undo::undo(&specs, false).unwrap();
+                let all_back = specs.iter().all(|spec| content(spec) == testing::noise(SIZE_BYTES));
+                assert!(all_back, "{format:?} {journals:?} {folded}: the undo of a commit that was finished");
+            }
             assert_eq!(testing::names(dir.path()), before, "{journals:?} {folded}");
         }
     }
@@ -175,7 +187,7 @@ fn a_journal_that_is_not_ours_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let spec = make(dir.path(), "a", Format::Raw);
     let place = dir.path().join("a.img.guestconv-commit");
-    let other = Journal::new("/etc/shadow".into(), Vec::new());
+    let other = Journal::new("/etc/shadow".into(), Work::Undo, Vec::new());
     for text in ["", "nonsense", &serde_json::to_string(&other).unwrap()] {
         fs::write(&place, text).unwrap();
         let mut disks = disks::open(std::slice::from_ref(&spec)).unwrap();
@@ -228,14 +240,4 @@ fn as_the_one_that_is_killed() {
     let spec = DiskSpec { name: Some("stuck".into()), format: Format::Raw, ..DiskSpec::new(disk) };
     let mut guest = Guest::open(vec![spec], options).unwrap();
     drop(guest.convert(&testing::some_plan(), &crate::ConvertOptions::default()));
-}
-
-#[test]
-fn an_overlay_is_beside_its_disk_or_in_the_callers_directory() {
-    for (dir, expected) in [
-        (None, "/a/b/disk.img.guestconv-overlay"),
-        (Some(Path::new("/tmp")), "/tmp/a+b+disk.img.guestconv-overlay"),
-    ] {
-        assert_eq!(overlay_path(Path::new("/a/b/disk.img"), dir).unwrap(), Path::new(expected));
-    }
 }

@@ -119,6 +119,11 @@ fn magic(file: &fs::File) -> io::Result<Option<&'static str>> {
 
 /// Opens an image of that format.
 pub(crate) fn open(spec: &DiskSpec, format: ImageFormat, access: Access) -> Result<Image> {
+    open_alone(spec, format, access).map(Arc::new)
+}
+
+/// Opens an image of that format that nothing shares: it may become smaller.
+pub(super) fn open_alone(spec: &DiskSpec, format: ImageFormat, access: Access) -> Result<FormatAccess<File>> {
     let failed = |error| opening(&spec.path, error);
     let write = access == Access::Write;
     let options = StorageOpenOptions::new().filename(&spec.path).write(write);
@@ -137,7 +142,7 @@ pub(crate) fn open(spec: &DiskSpec, format: ImageFormat, access: Access) -> Resu
             format!("{path} is smaller than a sector and holds no disk; check that it was copied to its end");
         return Err(Error::new(ErrorKind::Disk, "disk-empty", message));
     }
-    Ok(Arc::new(image))
+    Ok(image)
 }
 
 fn open_qcow2(spec: &DiskSpec, file: File, write: bool) -> Result<Qcow2<File>> {

@@ -31,6 +31,11 @@ impl Lock {
         Ok(lock)
     }
 
+    /// Returns the file, which is open for reading.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Makes this a lock for writing as well.
     pub(crate) fn upgrade(&self, path: &Path) -> Result<()> {
         self.acquire(&[CONSISTENT_READ, WRITE], path).inspect_err(|_| self.downgrade())

@@ -1,5 +1,6 @@
 //! The guest's disks on the host: opened, locked, served to the appliance, always under an overlay.
 
+mod extent;
 mod image;
 mod lock;
 pub(crate) mod overlay;
@@ -9,6 +10,7 @@ mod server;
 mod spec;
 mod view;
 
+pub(crate) use extent::Extent;
 pub use image::ImageFormat;
 pub(crate) use image::{Access, Image};
 pub(crate) use server::{Durability, Server};

@@ -2,6 +2,8 @@
 //!
 //! For reading the overlay is memory and is thrown away: a dirty journal is replayed there as the guest would. For a
 //! conversion it is a file, `NAME.guestconv-overlay`, which the commit folds into the disk.
+//!
+//! An undo file is such an image, too, above nothing: it holds the originals of what the commit changed.
 
 use super::image::{Image, ImageFormat};
 use crate::error::{Error, ErrorKind, Result};
@@ -11,11 +13,12 @@ use imago::{DenyImplicitOpenGate, FormatAccess, FormatCreateBuilder, FormatDrive
 use rustix::fs::MemfdFlags;
 use std::fs;
 use std::io::{self, ErrorKind as IoKind};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Small clusters: a journal's replay and an edited file touch few bytes, and what is not touched is not copied.
-const CLUSTER_BYTES: usize = 16 << 10;
+pub(crate) const CLUSTER_BYTES: usize = 16 << 10;
 
 /// Returns an overlay above `base` that lives in memory and dies with the last user.
 pub(crate) fn throw_away(base: &Image) -> Result<Image> {
@@ -39,6 +42,21 @@ pub(crate) fn in_file(base: &Image, path: &Path, base_path: &Path, format: Image
     create(base, file, Some((base_path, format))).map_err(failed)
 }
 
+/// Returns an image above nothing in the new file `path`, for a disk of that size.
+pub(crate) fn above_nothing(path: &Path, size_bytes: u64) -> io::Result<Image> {
+    let mut options = fs::OpenOptions::new();
+    let file = options.read(true).write(true).create_new(true).mode(0o600).open(path)?;
+    let builder = Qcow2::<File, Image>::create_builder(File::try_from(file)?);
+    let builder = builder.size(size_bytes).cluster_size(CLUSTER_BYTES).refcount_width(16);
+    let open = |image| Ok(Qcow2::<File, Image>::builder(image).backing(None).write(true));
+    Ok(Arc::new(FormatAccess::new(builder.create_open(DenyImplicitOpenGate::default(), open)?)))
+}
+
+/// Returns how much of a disk of that size overlays hold: whole sectors.
+pub(crate) fn size_bytes(disk_bytes: u64) -> u64 {
+    disk_bytes / 512 * 512
+}
+
 /// Opens the overlay in the file `path` as it is, above `base`.
 pub(crate) fn open(base: Option<Image>, path: &Path) -> Result<Image> {
     let failed =
@@ -50,7 +68,7 @@ pub(crate) fn open(base: Option<Image>, path: &Path) -> Result<Image> {
 }
 
 fn create(base: &Image, file: fs::File, backing: Option<(&Path, ImageFormat)>) -> io::Result<Image> {
-    let size = base.size() / 512 * 512;
+    let size = size_bytes(base.size());
     let mut builder = Qcow2::<File, Image>::create_builder(File::try_from(file)?);
     builder = builder.size(size).cluster_size(CLUSTER_BYTES).refcount_width(16);
     if let Some((path, format)) = backing.and_then(|(path, format)| Some((path.to_str()?, format))) {
