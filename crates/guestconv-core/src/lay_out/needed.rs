@@ -1,7 +1,7 @@
 //! Whether a disk must be laid out, and how. Pure: ids are made from the file system's, so that planning twice says the same.
 
 use super::{Content, GrubImage, HEAD_BYTES, LayOut, TAIL_BYTES};
-use crate::facts::{Facts, Firmware, Root};
+use crate::facts::{Facts, Firmware, Mount, Root};
 use crate::formats::partition_table::partition_device;
 use crate::layout::{Disk, GPT_BIOS_BOOT, GPT_ESP, Partition, PartitionTable, TableKind};
 use crate::linux::bootloader::{LoaderKind, Role};
@@ -59,10 +59,15 @@ pub fn needed(facts: &Facts) -> Result<Option<LayOut>, PlanError> {
         );
         return Err(PlanError::new("disk-no-room", message));
     }
-    let in_filesystem = below(&menu, &mount.mountpoint);
-    let folder = in_filesystem.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let grub =
-        GrubImage { prefix: folder.to_owned(), config: config(&content.uuid, folder, kind, &in_filesystem) };
+    let own = in_filesystem(menu.as_str(), mount);
+    // GRUB's own menu, if the guest gets one later.
+    let later = match kind {
+        LoaderKind::Extlinux => in_filesystem("/boot/grub/grub.cfg", mount),
+        _ => format!("{}/grub.cfg", folder(&own)),
+    };
+    let prefix = folder(&later).to_owned();
+    let config = config(&content.uuid, kind, &own, &later);
+    let grub = GrubImage { prefix, config };
     let id = Ids { uuid: &content.uuid, disk: &disk.name };
     Ok(Some(LayOut {
         disk: disk.name.clone(),
@@ -141,10 +146,17 @@ fn partitions(disk: &str, id: &Ids<'_>, content_bytes: u64) -> Vec<Partition> {
     rows.into_iter().map(partition).collect()
 }
 
-/// Returns a path relative to the file system that is mounted at `mountpoint`.
-fn below(path: &GuestPath, mountpoint: &GuestPath) -> String {
-    let prefix = mountpoint.as_str().trim_end_matches('/');
-    path.as_str().strip_prefix(prefix).unwrap_or(path.as_str()).to_owned()
+/// Returns a path relative to the file system that is mounted there, as GRUB has it: from the top of a btrfs, whatever
+/// subvolume is its default.
+fn in_filesystem(path: &str, mount: &Mount) -> String {
+    let mountpoint = mount.mountpoint.as_str().trim_end_matches('/');
+    let below = path.strip_prefix(mountpoint).unwrap_or(path);
+    let subvolume = mount.subvolume.as_deref().unwrap_or_default().trim_matches('/');
+    if subvolume.is_empty() { below.to_owned() } else { format!("/{subvolume}{below}") }
+}
+
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// GRUB's first configuration. It finds the guest's file system by its UUID and follows the menu that is there: whatever
@@ -154,13 +166,12 @@ fn below(path: &GuestPath, mountpoint: &GuestPath) -> String {
 /// does so by itself. The place of the file system is a hint, for a machine that has a copy of it on another disk, too.
 /// Names of commands that only one of GRUB's platforms has (`linux16` on BIOS, `linuxefi` on RHEL's UEFI) are given to both: a
 /// command that is there wins over a function of its name. GRUB reads functions outside of `if` alone.
-fn config(uuid: &str, folder: &str, kind: LoaderKind, menu: &str) -> String {
+fn config(uuid: &str, kind: LoaderKind, menu: &str, later: &str) -> String {
     let own = match kind {
         LoaderKind::GrubLegacy => format!("legacy_configfile ($root){menu}"),
         LoaderKind::Extlinux => format!("syslinux_configfile -s ($root){menu}"),
         _ => format!("configfile ($root){menu}"),
     };
-    let later = format!("{}/grub.cfg", if kind == LoaderKind::Extlinux { "/boot/grub" } else { folder });
     let follow = if later == menu {
         format!("{own}\n")
     } else {
@@ -174,12 +185,13 @@ fn config(uuid: &str, folder: &str, kind: LoaderKind, menu: &str) -> String {
            fi\n\
          fi\n\
          search.fs_uuid {uuid} root hd0,gpt1\n\
-         set prefix=($root){folder}\n\
+         set prefix=($root){prefix}\n\
          function linux16 {{ linux \"$@\"; }}\n\
          function initrd16 {{ initrd \"$@\"; }}\n\
          function linuxefi {{ linux \"$@\"; }}\n\
          function initrdefi {{ initrd \"$@\"; }}\n\
-         {follow}"
+         {follow}",
+        prefix = folder(later)
     )
 }
 

@@ -121,6 +121,8 @@ fn what_grub_cannot_start_is_refused() {
     for (name, found, expected) in [
         ("menu.lst", with(&|_| {}), ok("/boot/grub")),
         ("grub2", with(&|f| loaders(f, LoaderKind::Grub2, "/boot/grub2/grub.cfg")), ok("/boot/grub2")),
+        ("btrfs", with(&|f| f.roots[0].mounts[0].subvolume = Some("@".into())), ok("/@/boot/grub")),
+        ("extlinux", with(&|f| loaders(f, LoaderKind::Extlinux, "/extlinux.conf")), ok("/boot/grub")),
         ("xfs", with(&|f| f.layout.filesystems[0].kind = "xfs".into()), ok("/boot/grub")),
         (
             "zfs",
