@@ -174,10 +174,13 @@ impl Guest {
     ///
     /// # Errors
     /// As [`Guest::describe`]; [`ErrorKind::Guest`] if the guest cannot boot there whatever is done,
-    /// [`ErrorKind::InvalidArgument`] if a choice is not on offer.
+    /// [`ErrorKind::InvalidArgument`] if a choice is not on offer; `grub-missing` and `grub-cannot-read` if a disk needs a
+    /// boot loader and the host has none for it.
     pub fn plan(&mut self, target: &str, choices: &Choices, options: &PlanOptions) -> Result<Plan> {
         let target = self::target(target)?;
-        Ok(plan::plan(self.inspect()?, target, choices, options)?)
+        let plan = plan::plan(self.inspect()?, target, choices, options)?;
+        self.grub(&plan)?;
+        Ok(plan)
     }
 
     /// Carries out a plan: applies it on overlays, looks at them again with a fresh appliance, and commits. A plan
@@ -201,7 +204,7 @@ impl Guest {
     }
 
     fn convert_locked(&mut self, plan: &Plan, target: &Target, options: &ConvertOptions) -> Result<Outcome> {
-        let overlays = Overlays::new(&self.disks, self.options.overlay_dir.as_deref())?;
+        let overlays = self.overlays(plan)?;
         let outcome = self.apply(plan, &overlays)?;
         let facts = self.look(Stage::Verify, Some(&overlays.views()))?;
         let report = Report::of(&facts, target, &options.choices, &options.plan)?;
@@ -342,7 +345,7 @@ impl Guest {
     /// Looks at the disks, or at what lies above them, through throw-away overlays.
     fn look(&mut self, stage: Stage, above: Option<&[View]>) -> Result<Facts> {
         match self.run_on_throw_away(stage, Task::Inspect { known: self.known_images() }, above)? {
-            Answer::Facts(facts) => whole(*facts),
+            Answer::Facts(facts) => whole(self.with_storage(*facts)),
             _ => Err(wrong_answer()),
         }
     }
@@ -459,5 +462,6 @@ fn wrong_answer() -> Error {
     )
 }
 
+mod lay_out;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,6 @@
 //! process. It prints nothing: progress goes to an [`Observer`], errors are [`Error`]s with stable codes.
 
 mod appliance;
-#[cfg_attr(not(test), expect(dead_code, reason = "converting calls it once storage can make room"))]
 mod boot_image;
 mod commit;
 mod disks;

@@ -1,8 +1,10 @@
 //! A guest of EC2's paravirtual kind: what it is laid out as, and what cannot be.
 
 use super::*;
+use crate::describe::describe;
 use crate::facts::{FACTS_SCHEMA, Facts, Firmware, Mount, Root};
 use crate::fixtures;
+use crate::knowledge;
 use crate::layout::{BootCode, DeviceName, Disk, Filesystem, Layout};
 use crate::linux;
 use crate::linux::bootloader::{Config, Loader, LoaderKind, Role};
@@ -87,6 +89,12 @@ fn the_old_content_becomes_partition_1_and_a_second_look_finds_nothing_to_do() {
     expected.firmware = Firmware::Both { esps: vec![esp] };
     assert_eq!(after, expected);
     assert_eq!(needed(&after), Ok(None));
+    // The document is good before and after; only what there is to say differs.
+    let target = knowledge::target("kvm").unwrap();
+    let (before, mut expected) = (describe(&facts, target, &[]), describe(&after, target, &[]));
+    expected.findings.push(lay_out.finding());
+    expected.findings.rotate_right(1);
+    assert_eq!(before, expected);
 }
 
 #[test]

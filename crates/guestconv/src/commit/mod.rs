@@ -8,6 +8,7 @@
 //! whose overlays are the undo files.
 
 mod fold;
+mod head;
 mod journal;
 mod originals;
 mod own;
@@ -20,9 +21,12 @@ pub(crate) use recover::{Recovered, recover};
 pub use undo::UndoOptions;
 pub(crate) use undo::{discard_undo, require_no_undo, undo, undo_files};
 
+use crate::boot_image::Grub;
 use crate::disks::{Disk, Image, ImageFormat, View, overlay};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer, Stage, Timings};
+use guestconv_core::lay_out::LayOut;
+use head::Head;
 use journal::{Journal, JournalDisk, Work};
 use record::{Record, RecordDisk, State};
 use std::fs;
@@ -46,6 +50,8 @@ pub enum UndoFile {
 pub(crate) struct Overlays {
     images: Vec<Image>,
     paths: Vec<PathBuf>,
+    /// Head and tail of the disks that are laid out.
+    heads: Vec<Option<Head>>,
     /// Drafts of undo files.
     drafts: Vec<PathBuf>,
     has_begun: bool,
@@ -54,8 +60,13 @@ pub(crate) struct Overlays {
 impl Overlays {
     /// Makes an overlay in a file for each disk.
     pub(crate) fn new(disks: &[Disk], overlay_dir: Option<&Path>) -> Result<Self> {
-        let mut overlays =
-            Self { images: Vec::new(), paths: Vec::new(), drafts: Vec::new(), has_begun: false };
+        let mut overlays = Self {
+            images: Vec::new(),
+            paths: Vec::new(),
+            heads: disks.iter().map(|_| None).collect(),
+            drafts: Vec::new(),
+            has_begun: false,
+        };
         for disk in disks {
             let path = places::overlay(&disk.path, overlay_dir)?;
             let image = overlay::in_file(&disk.base, &path, &disk.path, disk.format)?;
@@ -65,9 +76,24 @@ impl Overlays {
         Ok(overlays)
     }
 
+    /// Gives the disk of that number a head and a tail.
+    ///
+    /// # Errors
+    /// As [`Head::new`].
+    pub(crate) fn lay_out(&mut self, number: usize, lay_out: &LayOut, grub: &Grub) -> Result<()> {
+        if let (Some(path), Some(head)) = (self.paths.get(number), self.heads.get_mut(number)) {
+            *head = Some(Head::new(places::head(path), lay_out, grub)?);
+        }
+        Ok(())
+    }
+
     /// Returns what the appliance is served for each disk, in the order of the disks.
     pub(crate) fn views(&self) -> Vec<View> {
-        self.images.iter().map(View::of).collect()
+        let view = |(image, head): (&Image, &Option<Head>)| match head {
+            Some(head) => head.view(image),
+            None => View::of(image),
+        };
+        self.images.iter().zip(&self.heads).map(view).collect()
     }
 }
 
@@ -75,7 +101,8 @@ impl Drop for Overlays {
     fn drop(&mut self) {
         if !self.has_begun {
             // The next open removes what cannot be removed now.
-            self.paths.iter().chain(&self.drafts).for_each(|path| drop(fs::remove_file(path)));
+            let heads = self.heads.iter().flatten().map(|head| &head.path);
+            self.paths.iter().chain(heads).chain(&self.drafts).for_each(|path| drop(fs::remove_file(path)));
         }
     }
 }
@@ -99,6 +126,11 @@ impl Commit<'_> {
     /// Of kind [`ErrorKind::Commit`] if it had begun: the next open finishes it. Else nothing was changed.
     pub(crate) fn commit(&self, disks: &[Disk], mut overlays: Overlays, timings: &mut Timings) -> Result<()> {
         let begun = Instant::now();
+        if let Some(head) = overlays.heads.iter().flatten().next() {
+            let message =
+                format!("the disk {} cannot be laid out yet; nothing was changed", head.lay_out.disk);
+            return Err(Error::new(ErrorKind::Disk, "lay-out-unsupported", message));
+        }
         let (mut parts, mut entries) = (Vec::new(), Vec::new());
         for (disk, (image, path)) in disks.iter().zip(overlays.images.iter().zip(&overlays.paths)) {
             if fold::is_changed(image).map_err(|error| reading(path, error))? {

@@ -41,6 +41,11 @@ pub(super) fn undo(path: &Path, overlay_dir: Option<&Path>) -> Result<PathBuf> {
     kept(path, overlay_dir, UNDO)
 }
 
+/// Returns where head and tail of a disk that is laid out are: beside its overlay.
+pub(super) fn head(overlay: &Path) -> PathBuf {
+    with_suffix(overlay, "-head")
+}
+
 /// Returns where the record of an undo file is.
 pub(super) fn record(undo: &Path) -> PathBuf {
     with_suffix(undo, ".json")

@@ -12,10 +12,11 @@ mod view;
 
 pub(crate) use extent::Extent;
 pub use image::ImageFormat;
+pub(crate) use image::open as open_image;
 pub(crate) use image::{Access, Image};
 pub(crate) use server::{Durability, Server};
 pub use spec::{DiskSpec, Format};
-pub(crate) use view::View;
+pub(crate) use view::{Part, View};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Traffic;
@@ -135,6 +136,11 @@ impl Disk {
     pub(crate) fn reopen(&mut self) -> Result<()> {
         self.base = image::open(&self.spec, self.format, Access::Read)?;
         Ok(())
+    }
+
+    /// Returns whether it is a block device, which has one size.
+    pub(crate) fn is_block_device(&self) -> bool {
+        matches!(self.identity, Identity::BlockDevice(_))
     }
 
     /// Returns the path as the caller gave it.

@@ -14,18 +14,23 @@ pub(crate) struct View {
 
 /// A part of an image.
 #[derive(Clone, Debug)]
-struct Part {
-    image: Image,
+pub(crate) struct Part {
+    pub(crate) image: Image,
     /// Where it begins in the image, in bytes.
-    from: u64,
+    pub(crate) from: u64,
     /// Its length in bytes: whole sectors.
-    length: u64,
+    pub(crate) length: u64,
 }
 
 impl View {
     /// Returns the view of a whole image, in whole sectors.
     pub(crate) fn of(image: &Image) -> Self {
         Self { parts: vec![Part { image: Image::clone(image), from: 0, length: image.size() / 512 * 512 }] }
+    }
+
+    /// Returns the view of parts one behind the other.
+    pub(crate) fn joined(parts: Vec<Part>) -> Self {
+        Self { parts }
     }
 
     /// Returns the size in bytes.
@@ -97,7 +102,7 @@ mod tests {
         let disks = disks::open(&specs).unwrap();
         let [a, b] = [&disks[0].base, &disks[1].base];
         let part = |image: &Image, from, length| Part { image: Image::clone(image), from, length };
-        let view = View { parts: vec![part(a, 0, 32768), part(b, 0, 65536), part(a, 32768, 98304)] };
+        let view = View::joined(vec![part(a, 0, 32768), part(b, 0, 65536), part(a, 32768, 98304)]);
         let view = view.throw_away().unwrap();
         let noise = testing::noise(131_072);
         let mut model = [&noise[..32768], &noise[..65536], &noise[32768..]].concat();

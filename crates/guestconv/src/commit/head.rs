@@ -1,0 +1,61 @@
+//! Head and tail of a disk that is laid out: a sparse file beside its overlay, until the commit has folded them in.
+
+use crate::boot_image::{self, Grub};
+use crate::disks::{self, Access, DiskSpec, Image, ImageFormat, Part, View};
+use crate::error::{Error, ErrorKind, Result};
+use guestconv_core::lay_out::LayOut;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Head and tail of one disk; the file goes with this unless the commit has begun.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// The file: the head, and right behind it the tail.
+    pub(super) path: PathBuf,
+    pub(super) lay_out: LayOut,
+    image: Image,
+}
+
+impl Head {
+    /// Makes the new file `path`.
+    ///
+    /// # Errors
+    /// As [`boot_image::write`]; `overlay-failed` if the file cannot be made.
+    pub(super) fn new(path: PathBuf, lay_out: &LayOut, grub: &Grub) -> Result<Self> {
+        let file = File::create_new(&path).map_err(|error| failed(&path, error))?;
+        let written = boot_image::write(lay_out, grub, &file).and_then(|()| image(&path));
+        match written {
+            Ok(image) => Ok(Self { path, lay_out: lay_out.clone(), image }),
+            Err(error) => {
+                drop(fs::remove_file(&path));
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns the disk as it will be: the head, what the disk holds under its overlay, the tail.
+    pub(super) fn view(&self, overlay: &Image) -> View {
+        let (head_bytes, content_bytes) = (self.lay_out.head_bytes, self.lay_out.before.size_bytes);
+        let part = |image: &Image, from, length| Part { image: Image::clone(image), from, length };
+        let tail_bytes = self.image.size().saturating_sub(head_bytes);
+        View::joined(vec![
+            part(&self.image, 0, head_bytes),
+            part(overlay, 0, content_bytes),
+            part(&self.image, head_bytes, tail_bytes),
+        ])
+    }
+}
+
+fn image(path: &Path) -> Result<Image> {
+    disks::open_image(&DiskSpec::new(path), ImageFormat::Raw, Access::Write)
+}
+
+fn failed(path: &Path, error: io::Error) -> Error {
+    let message = format!(
+        "cannot make {}, where a new partition table and boot loader wait for the commit: {error}; say a directory for \
+         overlays that this user can write to",
+        path.display()
+    );
+    Error::new(ErrorKind::Io, "overlay-failed", message).caused_by(error)
+}
