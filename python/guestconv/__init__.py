@@ -7,12 +7,12 @@
         description = guest.inspect("rhev-3.1")
         guest.convert(description)
 
-`Guest` is what there is; what goes wrong is an `Error`, whose subclass says what sort of error it is and whose `code`
+`Guest` is what there is, `targets` where it can go; what goes wrong is an `Error`, whose subclass says what sort of error it is and whose `code`
 is stable. The library does not print, and changes a disk only when the result has been checked.
 """
 
 from ._callbacks import LogCallback, ProgressCallback
-from ._guest import Document, Guest, StrPath
+from ._guest import Document, Guest, StrPath, targets
 from ._library import lib as _lib
 from ._library import string as _string
 from .errors import (
@@ -49,4 +49,5 @@ __all__ = [
     "ProgressCallback",
     "StrPath",
     "VerifyError",
+    "targets",
 ]

@@ -128,6 +128,18 @@ class Guest:
         """Returns what `convert` would do: "steps" is empty if nothing."""
         return self._document(lib.guestconv_plan, xml)
 
+    def plan_text(self, xml: Optional[str] = None) -> str:
+        """Returns the same for people: each change with its reason, texts as diffs, the hardware, and what to know."""
+        return self._text(lib.guestconv_plan_text, xml)
+
+    def hardware(self, format: str, xml: Optional[str] = None) -> str:
+        """Returns what the target must give the guest when it is converted.
+
+        `format` is "libvirt", a domain for virsh define; "qemu", a command for a shell; or "json". The first two have the
+        guest's disks in it, two processors and 2 GiB.
+        """
+        return self._text(lib.guestconv_hardware, xml, format)
+
     def convert(self, xml: Optional[str] = None) -> None:
         """Converts the guest in place.
 
@@ -135,6 +147,13 @@ class Guest:
         finishes it.
         """
         self._done(lib.guestconv_convert, xml)
+
+    def last_outcome(self) -> Document:
+        """Returns what the last `convert` did: the steps of its plan, and the files that each wrote.
+
+        It is an error if that failed, or none was called.
+        """
+        return self._document(lib.guestconv_last_outcome)
 
     def verify(self, xml: Optional[str] = None) -> Document:
         """Returns what a conversion would still do, by a fresh look at the disks: "missing" is empty if nothing."""
@@ -205,6 +224,13 @@ class Guest:
                     ffi.release(self._handle)
             finally:
                 self._in_use.release()
+
+
+def targets() -> List[Document]:
+    """Returns the targets that are known, with all that is known of each."""
+    with Guest() as guest:
+        known: List[Document] = json.loads(guest._text(lib.guestconv_targets))
+        return known
 
 
 def _path(path: Optional[StrPath]) -> Optional[bytes]:

@@ -84,7 +84,11 @@ class Errors(WithDisk):
             (lambda guest: guest.add_nic("52:54"), guestconv.InvalidArgumentError, "nic-invalid"),
             (lambda guest: guest.inspect("nowhere"), guestconv.InvalidArgumentError, "target-unknown"),
             (lambda guest: guest.plan(), guestconv.InvalidArgumentError, "target-needed"),
+            (lambda guest: guest.plan_text(), guestconv.InvalidArgumentError, "target-needed"),
+            (lambda guest: guest.hardware("qemu"), guestconv.InvalidArgumentError, "target-needed"),
+            (lambda guest: guest.hardware("xml"), guestconv.InvalidArgumentError, "format-unknown"),
             (lambda guest: guest.convert(), guestconv.InvalidArgumentError, "target-needed"),
+            (lambda guest: guest.last_outcome(), guestconv.InvalidArgumentError, "conversion-needed"),
             (lambda guest: guest.verify(), guestconv.InvalidArgumentError, "target-needed"),
             (lambda guest: guest.prove(), guestconv.InvalidArgumentError, "target-needed"),
         ]:

@@ -188,7 +188,7 @@ converted (void)
 {
   guestconv_h *h = opened ();
   struct told told = { h, "iavc", "iavc", 0 };
-  char *xml, *document, *json;
+  char *xml, *document, *json, *text;
 
   CHECK (h, guestconv_set_progress_callback (h, note, &told) == 0);
   CHECK (h, (xml = guestconv_inspect (h, "kvm")) != NULL);
@@ -213,17 +213,36 @@ converted (void)
   CHECK (h, strstr (json, "\"driver\": \"e1000\"") != NULL);
   CHECK (h, strstr (json, "52:54:00:12:34:56") != NULL);
   guestconv_free (json);
+  CHECK (h, (text = guestconv_plan_text (h, document)) != NULL);
+  CHECK (h, strncmp (text, "# ", 2) == 0 && strstr (text, "52:54:00:12:34:56") != NULL);
+  guestconv_free (text);
+  CHECK (h, (text = guestconv_hardware (h, document, "libvirt")) != NULL);
+  CHECK (h, strstr (text, "<domain type='kvm'>") != NULL && strstr (text, "<model type='e1000'/>") != NULL);
+  guestconv_free (text);
+  CHECK (h, (text = guestconv_hardware (h, document, "qemu")) != NULL);
+  CHECK (h, strncmp (text, "qemu-system-x86_64 ", 19) == 0 && strstr (text, "e1000,") != NULL);
+  guestconv_free (text);
+  CHECK (h, (json = guestconv_hardware (h, document, "json")) != NULL);
+  CHECK (h, strncmp (json, "{\n  \"machine\"", 13) == 0 && strstr (json, "\"driver\": \"e1000\"") != NULL);
+  guestconv_free (json);
   CHECK (h, guestconv_plan (h, "<guestconv") == NULL);
+  CODE_IS (h, "description-not-xml");
+  CHECK (h, guestconv_hardware (h, "<guestconv", "json") == NULL);
   CODE_IS (h, "description-not-xml");
   CHECK (h, guestconv_convert (h, "<guestconv") == -1);
   CODE_IS (h, "description-not-xml");
   CHECK (h, (json = guestconv_verify (h, document)) != NULL);
   CHECK (h, strstr (json, "\"missing\": []") == NULL);
   guestconv_free (json);
+  CHECK (h, guestconv_last_outcome (h) == NULL);
+  CODE_IS (h, "conversion-needed");
 
   told.begun = told.ended = "avc";
   CHECK (h, guestconv_convert (h, document) == 0);
   CHECK (h, *told.begun == '\0' && *told.ended == '\0');
+  CHECK (h, (json = guestconv_last_outcome (h)) != NULL);
+  CHECK (h, strstr (json, "\"status\": \"done\"") != NULL && strstr (json, "\"error\": null") != NULL);
+  guestconv_free (json);
   told.begun = told.ended = "v";
   CHECK (h, (json = guestconv_verify (h, document)) != NULL);
   CHECK (h, strstr (json, "\"missing\": []") != NULL);

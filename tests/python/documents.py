@@ -1,6 +1,6 @@
 """Writes the documents of test.img for a target into a directory, as the command line prints them.
 
-Prints the stages that were told of, when they began and when they ended.
+What is done is "look", or "convert", with its outcome. Prints the stages that were told of, when they began and when they ended.
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import guestconv
 
-target, out, *nics = sys.argv[1:]
+how, target, out, *nics = sys.argv[1:]
 told = []
 
 
@@ -31,7 +31,18 @@ with guestconv.Guest() as guest:
         guest.add_nic(mac, interface)
     description = guest.inspect(target)
     place = Path(out)
-    (place / "inspect").write_text(description, encoding="utf-8")
-    (place / "plan").write_text(written(guest.plan(description)), encoding="utf-8")
-    (place / "verify").write_text(written(guest.verify(description)), encoding="utf-8")
+    documents = {
+        "targets": written(guestconv.targets()),
+        "inspect": description,
+        "plan": written(guest.plan(description)),
+        "plan-text": guest.plan_text(description),
+        "hardware-libvirt": guest.hardware("libvirt", description),
+        "hardware-qemu": guest.hardware("qemu", description),
+        "verify": written(guest.verify(description)),
+    }
+    if how == "convert":
+        guest.convert(description)
+        documents["convert"] = written(guest.last_outcome())
+for name, document in documents.items():
+    (place / name).write_text(document, encoding="utf-8")
 print(*told)

@@ -17,13 +17,17 @@ def converted(guest: guestconv.Guest) -> str:
     guest.set_log_callback(None)
     description: str = guest.inspect("kvm")
     plan: dict[str, Any] = guest.plan(description)
+    page: str = guest.plan_text(description) + guest.hardware("libvirt", description) + guest.hardware("json")
     guest.convert()
-    return f"{plan['steps']}"
+    outcome: dict[str, Any] = guest.last_outcome()
+    names: list[str] = [target["id"] for target in guestconv.targets()]
+    return f"{plan['steps']} {page} {outcome['steps']} {names}"
 
 
 def wrong(guest: guestconv.Guest) -> str:
     guest.add_drive(3)  # type: ignore[arg-type]
     guest.inspect()  # type: ignore[call-arg]
+    guest.hardware(None)  # type: ignore[arg-type]
     guest.set_log_callback(told)  # type: ignore[arg-type]
     guest.conver("")  # type: ignore[attr-defined]
     return guest.plan()  # type: ignore[return-value]

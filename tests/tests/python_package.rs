@@ -120,27 +120,65 @@ fn run(
     said(&python.output().unwrap())
 }
 
-/// Asserts that Python's documents of the guest are the command line's, which verify ends with that status.
-fn assert_documents_are_equal(environment: &Environment, copy: &Copy, nics: &[&str], verified: i32) {
+/// What the command line is asked for each document, but for the disk and the target.
+const COMMANDS: [(&str, &[&str]); 7] = [
+    ("inspect", &["inspect", "--xml"]),
+    ("plan", &["plan", "--json"]),
+    ("plan-text", &["plan"]),
+    ("hardware-libvirt", &["plan", "--hardware", "libvirt"]),
+    ("hardware-qemu", &["plan", "--hardware", "qemu"]),
+    ("verify", &["verify", "--json"]),
+    ("convert", &["convert", "--json"]),
+];
+
+/// Asserts that Python's documents of the guest are the command line's, which verify ends with that status. To "convert"
+/// it, Python gets the copy and the command line another.
+fn assert_documents_are_equal(
+    environment: &Environment,
+    copy: &Copy,
+    how: &str,
+    nics: &[&str],
+    verified: i32,
+) {
     let target = copy.subject.target;
+    let other = if how == "convert" { Some(guest().unwrap()) } else { None };
     let documents = tempfile::tempdir_in(copy.directory.path()).unwrap();
     give_away(documents.path());
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/documents.py");
-    let arguments = [&[target, documents.path().to_str().unwrap()], nics].concat();
+    let arguments = [&[how, target, documents.path().to_str().unwrap()], nics].concat();
     let written = run(environment, copy, &program, &arguments);
-    assert_eq!(written, (Some(0), "inspect /inspect verify /verify\n".to_owned(), String::new()));
-    let commands = [("inspect", "--xml", 0), ("plan", "--json", 0), ("verify", "--json", verified)];
-    for (command, form, status) in commands {
+    let stages = match how {
+        "convert" => "inspect /inspect verify /verify apply /apply verify /verify commit /commit\n",
+        _ => "inspect /inspect verify /verify\n",
+    };
+    assert_eq!(written, (Some(0), stages.to_owned(), String::new()));
+    let document = |name: &str| {
+        let text = fs::read_to_string(documents.path().join(name)).unwrap();
+        // Where the disk is, is in the hardware.
+        match &other {
+            Some(other) => text.replace(place(copy), place(other)),
+            None => text,
+        }
+    };
+    for (name, command) in COMMANDS.iter().filter(|(name, _)| how == "convert" || *name != "convert") {
         let mut program = Command::new(environment.tree.path().join("bin/guestconv"));
-        program.args([command, "test.img", "--format", "raw", "--target", target, form]);
+        program.args(*command).args(["test.img", "--format", "raw", "--target", target]);
         nics.iter().for_each(|nic| {
             program.args(["--nic", nic]);
         });
-        program.current_dir(copy.directory.path()).env_remove(APPLIANCE_VARIABLE);
+        program.current_dir(other.as_ref().unwrap_or(copy).directory.path()).env_remove(APPLIANCE_VARIABLE);
         let (exited, expected, errors) = said(&program.output().unwrap());
-        assert_eq!(exited, Some(status), "{command}: {errors}");
-        assert_eq!(fs::read_to_string(documents.path().join(command)).unwrap(), expected, "{command}");
+        let status = if *name == "verify" { verified } else { 0 };
+        assert_eq!(exited, Some(status), "{name}: {errors}");
+        assert_eq!(document(name), expected, "{name}");
     }
+    let targets =
+        Command::new(environment.tree.path().join("bin/guestconv")).args(["targets", "--json"]).output();
+    assert_eq!(document("targets"), said(&targets.unwrap()).1);
+}
+
+fn place(copy: &Copy) -> &str {
+    copy.directory.path().to_str().unwrap()
 }
 
 #[test]
@@ -153,7 +191,7 @@ fn an_ordinary_user_converts_a_guest_by_the_wheel_alone() {
     for (name, text) in [("kernel", ""), ("agent", ""), ("VERSION", "0.0.9")] {
         fs::write(foreign.join(name), text).unwrap();
     }
-    assert_documents_are_equal(&environment, &copy, &["ens192=52:54:00:12:34:56"], 6);
+    assert_documents_are_equal(&environment, &copy, "look", &["ens192=52:54:00:12:34:56"], 6);
     assert!(copy.is_pristine(), "looking at it wrote to the disk");
 
     let example = environment.tree.path().join("share/doc/guestconv/examples/example.py");
@@ -162,11 +200,19 @@ fn an_ordinary_user_converts_a_guest_by_the_wheel_alone() {
     assert!(!copy.is_pristine(), "the commit did not reach the disk");
     let kept = ["test.img", "test.img.guestconv-undo", "test.img.guestconv-undo.json"];
     assert_eq!(copy.files(), kept, "the undo file is left beside the disk, and no more");
-    assert_documents_are_equal(&environment, &copy, &[], 0);
+    assert_documents_are_equal(&environment, &copy, "look", &[], 0);
 
     fs::remove_file(&copy.disk).unwrap();
     let failed = run(&environment, &copy, &example, &[]);
     assert_eq!(failed, (Some(1), String::new(), "there is no disk test.img; check its path\n".to_owned()));
+}
+
+#[test]
+fn a_guest_is_converted_by_python_as_by_the_command_line() {
+    let Some(environment) = Environment::new() else { return };
+    let Some(copy) = guest() else { return };
+    assert_documents_are_equal(&environment, &copy, "convert", &["ens192=52:54:00:12:34:56"], 6);
+    assert!(!copy.is_pristine(), "the commit did not reach the disk");
 }
 
 #[test]

@@ -80,6 +80,9 @@ int guestconv_set_progress_callback (guestconv_h *h, guestconv_progress_callback
 /* Says who is given the lines of the log, at any time; NULL: nobody. */
 int guestconv_set_log_callback (guestconv_h *h, guestconv_log_callback callback, void *opaque);
 
+/* Returns the targets that are known, as JSON: a list with all that is known of each. No guest is needed. */
+char *guestconv_targets (guestconv_h *h);
+
 /* Returns the description of the guest for a target, as XML: its systems, and its devices with the drivers on offer. The
  * first call looks at the disks, later ones, also for other targets, remember. The calls below are for the target of the
  * last that did not fail. */
@@ -88,9 +91,20 @@ char *guestconv_inspect (guestconv_h *h, const char *target);
 /* Returns what guestconv_convert would do, as JSON: "steps" is empty if nothing. */
 char *guestconv_plan (guestconv_h *h, const char *xml);
 
+/* Returns the same for people: each change with its reason, texts as diffs, the hardware, and what they should know. */
+char *guestconv_plan_text (guestconv_h *h, const char *xml);
+
+/* Returns what the target must give the guest when it is converted: format is "libvirt", a domain for virsh define;
+ * "qemu", a command for a shell; or "json". The first two have the guest's disks in it, two processors and 2 GiB. */
+char *guestconv_hardware (guestconv_h *h, const char *xml, const char *format);
+
 /* Converts the guest in place. If it fails, the disks are as they were, unless the code begins with "commit-": then the
  * next handle that opens the same disks finishes it. */
 int guestconv_convert (guestconv_h *h, const char *xml);
+
+/* Returns what the last guestconv_convert did, as JSON: the steps of its plan, and the files that each wrote. It is an
+ * error if that failed, or none was called. */
+char *guestconv_last_outcome (guestconv_h *h);
 
 /* Returns what a conversion would still do, by a fresh look at the disks, as JSON: "missing" is empty if nothing. */
 char *guestconv_verify (guestconv_h *h, const char *xml);

@@ -1,7 +1,10 @@
 //! What a handle does: collects drives, cards and options, opens the guest at the first question, remembers the target.
 
 use guestconv::core::description::Choices;
+use guestconv::core::hardware::{libvirt, qemu};
 use guestconv::core::plan::{Nic, Plan, PlanOptions};
+use guestconv::core::report::Outcome;
+use guestconv::core::{finding, knowledge};
 use guestconv::prove::ProveOptions;
 use guestconv::{Cancel, ConvertOptions, DiskSpec, Error, ErrorKind, Guest, Observer, Options, Result};
 use std::path::Path;
@@ -16,13 +19,30 @@ pub(crate) struct Session {
     options: Options,
     target: Option<String>,
     guest: Option<Guest>,
+    outcome: Option<Outcome>,
+}
+
+/// Who the hardware is written for.
+#[derive(Clone, Copy)]
+pub(crate) enum HardwareFormat {
+    Libvirt,
+    Qemu,
+    Json,
 }
 
 impl Session {
     /// Returns a session without disks.
     pub(crate) fn new(observer: Arc<dyn Observer>, cancel: Cancel) -> Self {
         let options = Options { observer, cancel, ..Options::default() };
-        Self { disks: Vec::new(), allow_backing: false, nics: Vec::new(), options, target: None, guest: None }
+        Self {
+            disks: Vec::new(),
+            allow_backing: false,
+            nics: Vec::new(),
+            options,
+            target: None,
+            guest: None,
+            outcome: None,
+        }
     }
 
     /// Adds a disk.
@@ -68,10 +88,36 @@ impl Session {
         json(&plan)
     }
 
+    /// Returns the plan for people, as the command line prints it.
+    pub(crate) fn plan_text(&mut self, document: Option<&str>) -> Result<String> {
+        let (plan, _) = self.planned(document)?;
+        Ok(format!("{plan}{}", finding::lines(&plan.findings)))
+    }
+
+    /// Returns the hardware of the plan.
+    pub(crate) fn hardware(&mut self, document: Option<&str>, format: HardwareFormat) -> Result<String> {
+        let hardware = self.planned(document)?.0.hardware;
+        let host = |guest: &Guest| guest.host(&hardware);
+        Ok(match format {
+            HardwareFormat::Libvirt => libvirt::domain(&hardware, &host(self.guest()?)?)?,
+            HardwareFormat::Qemu => qemu::shell(&qemu::command(&hardware, &host(self.guest()?)?)?),
+            HardwareFormat::Json => json(&hardware)?,
+        })
+    }
+
     /// Converts the guest.
     pub(crate) fn convert(&mut self, document: Option<&str>) -> Result<()> {
+        self.outcome = None;
         let (plan, options) = self.planned(document)?;
-        self.guest()?.convert(&plan, &options).map(|_| ())
+        self.outcome = Some(self.guest()?.convert(&plan, &options)?);
+        Ok(())
+    }
+
+    /// Returns what the last conversion did, as JSON.
+    pub(crate) fn last_outcome(&self) -> Result<String> {
+        let message = "no conversion ended well on the handle; call guestconv_convert first";
+        let missing = || Error::new(ErrorKind::InvalidArgument, "conversion-needed", message);
+        json(self.outcome.as_ref().ok_or_else(missing)?)
     }
 
     /// Returns what is still missing, as JSON.
@@ -143,6 +189,11 @@ impl Session {
         };
         Ok(self.guest.insert(guest))
     }
+}
+
+/// Returns the targets that are known, as JSON.
+pub(crate) fn targets() -> Result<String> {
+    json(&knowledge::targets())
 }
 
 fn json(document: &impl serde::Serialize) -> Result<String> {

@@ -53,8 +53,12 @@ without_a_handle (void)
   FAILS (guestconv_set_time_limit (h, 1), "argument-needed");
   FAILS (guestconv_set_progress_callback (h, NULL, NULL), "argument-needed");
   FAILS (guestconv_set_log_callback (h, NULL, NULL), "argument-needed");
+  FAILS_STRING (guestconv_targets (h), "argument-needed");
   FAILS_STRING (guestconv_inspect (h, "kvm"), "argument-needed");
   FAILS_STRING (guestconv_plan (h, NULL), "argument-needed");
+  FAILS_STRING (guestconv_plan_text (h, NULL), "argument-needed");
+  FAILS_STRING (guestconv_hardware (h, NULL, "qemu"), "argument-needed");
+  FAILS_STRING (guestconv_last_outcome (h), "argument-needed");
   FAILS (guestconv_convert (h, NULL), "argument-needed");
   FAILS_STRING (guestconv_verify (h, NULL), "argument-needed");
   FAILS_STRING (guestconv_prove (h, NULL, 0, NULL), "argument-needed");
@@ -77,6 +81,8 @@ wrong_arguments (void)
   FAILS (guestconv_add_nic (h, "eth0", NULL), "argument-needed");
   FAILS (guestconv_add_nic (h, "eth0", "52:54:00"), "nic-invalid");
   FAILS_STRING (guestconv_inspect (h, NULL), "argument-needed");
+  FAILS_STRING (guestconv_hardware (h, NULL, NULL), "argument-needed");
+  FAILS_STRING (guestconv_hardware (h, NULL, "xml"), "format-unknown");
   FAILS_STRING (guestconv_inspect (h, "kvm"), "disk-count");
   DONE (guestconv_add_drive_format (h, "disk", "../x", NULL));
   FAILS_STRING (guestconv_inspect (h, "kvm"), "disk-name-invalid");
@@ -91,7 +97,11 @@ wrong_order (void)
   DONE (guestconv_add_drive_format (h, "disk", NULL, "raw"));
   DONE (guestconv_add_nic (h, NULL, "52:54:00:12:34:56"));
   FAILS_STRING (guestconv_plan (h, NULL), "target-needed");
+  FAILS_STRING (guestconv_plan_text (h, NULL), "target-needed");
+  FAILS_STRING (guestconv_hardware (h, NULL, "qemu"), "target-needed");
+  FAILS_STRING (guestconv_last_outcome (h), "conversion-needed");
   FAILS (guestconv_convert (h, NULL), "target-needed");
+  FAILS_STRING (guestconv_last_outcome (h), "conversion-needed");
   FAILS_STRING (guestconv_verify (h, NULL), "target-needed");
   FAILS_STRING (guestconv_prove (h, NULL, 0, NULL), "target-needed");
   /* A target that does not exist, or an inspection that fails, leaves no target behind. */
@@ -109,6 +119,20 @@ wrong_order (void)
   DONE (guestconv_set_progress_callback (h, NULL, NULL));
   DONE (guestconv_set_log_callback (h, NULL, NULL));
   guestconv_cancel (h);
+  guestconv_close (h);
+}
+
+/* The targets need neither disk nor order. */
+static void
+targets (void)
+{
+  guestconv_h *h = guestconv_create ();
+  char *json;
+
+  CHECK ((json = guestconv_targets (h)) != NULL);
+  last_is (h, NULL, __LINE__);
+  CHECK (strstr (json, "\"id\": \"rhev-3.1\"") != NULL);
+  guestconv_free (json);
   guestconv_close (h);
 }
 
@@ -171,6 +195,7 @@ main (void)
   without_a_handle ();
   wrong_arguments ();
   wrong_order ();
+  targets ();
   options ();
   cancel ();
   printf ("Success\n");

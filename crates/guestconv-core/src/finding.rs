@@ -1,5 +1,6 @@
 //! What a person should know, as data with a stable code. The library never prints: it returns findings.
 
+use crate::text::visible;
 use serde::{Deserialize, Serialize};
 
 /// Something that a person should know about a guest or a conversion.
@@ -56,5 +57,53 @@ impl Finding {
 
     fn new(code: &str, severity: Severity, text: impl Into<String>) -> Self {
         Self { code: code.to_owned(), severity, text: text.into(), subject: None }
+    }
+}
+
+impl Severity {
+    /// Returns its name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Returns findings for people, under a heading, a line for each, the gravest first; nothing if there are none.
+pub fn lines(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return String::new();
+    }
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let mut text = String::from("\nfindings\n");
+    for finding in sorted {
+        let subject = finding.subject.as_ref().map(|subject| format!("{}: ", visible(subject)));
+        let (subject, said, code) =
+            (subject.unwrap_or_default(), visible(&finding.text), visible(&finding.code));
+        text.push_str(&format!("  {:<7} {subject}{said} [{code}]\n", finding.severity.name()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_for_people_are_a_line_each_the_gravest_first() {
+        let findings = [
+            Finding::info("a-b", "it is\nso"),
+            Finding::error("c", "it will not boot").about("/dev/sda1"),
+            Finding::warning("d", "somebody should look"),
+        ];
+        assert_eq!(lines(&[]), "");
+        assert_eq!(
+            lines(&findings),
+            "\nfindings\n  error   /dev/sda1: it will not boot [c]\n  warning somebody should look [d]\n  \
+             info    it is\\nso [a-b]\n"
+        );
     }
 }

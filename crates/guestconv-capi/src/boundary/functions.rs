@@ -2,6 +2,7 @@
 
 use super::callbacks::{LogCallback, ProgressCallback};
 use super::{Handle, call, from_c, needed, owned, panics, path_from_c, shared, status};
+use crate::session::{self, HardwareFormat};
 use guestconv::core::plan::Nic;
 use guestconv::prove::ProveOptions;
 use guestconv::{DiskSpec, Error, ErrorKind, Format, Options};
@@ -47,10 +48,7 @@ unsafe extern "C" fn guestconv_add_drive_format(
                 None | Some("auto") => Format::Auto,
                 Some("raw") => Format::Raw,
                 Some("qcow2") => Format::Qcow2,
-                Some(other) => {
-                    let message = format!("there is no format {other:?}; known are raw, qcow2, auto");
-                    return Err(Error::new(ErrorKind::InvalidArgument, "format-unknown", message));
-                }
+                Some(other) => return Err(format_unknown(other, "raw, qcow2, auto")),
             };
             let name = from_c(name, "the name")?.map(str::to_owned);
             let needed = || Error::new(ErrorKind::InvalidArgument, "argument-needed", "the path is NULL");
@@ -157,6 +155,12 @@ unsafe extern "C" fn guestconv_set_log_callback(
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_targets(handle: *mut Handle) -> *mut c_char {
+    // SAFETY: as above.
+    owned(unsafe { call(handle, |_| session::targets()) })
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn guestconv_inspect(handle: *mut Handle, target: *const c_char) -> *mut c_char {
     // SAFETY: as above.
     owned(unsafe { call(handle, |session| session.inspect(needed(target, "the target")?)) })
@@ -169,9 +173,41 @@ unsafe extern "C" fn guestconv_plan(handle: *mut Handle, document: *const c_char
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_plan_text(handle: *mut Handle, document: *const c_char) -> *mut c_char {
+    // SAFETY: as above.
+    owned(unsafe { call(handle, |session| session.plan_text(from_c(document, "the document")?)) })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_hardware(
+    handle: *mut Handle,
+    document: *const c_char,
+    format: *const c_char,
+) -> *mut c_char {
+    // SAFETY: as above.
+    owned(unsafe {
+        call(handle, |session| {
+            let format = match needed(format, "the format")? {
+                "libvirt" => HardwareFormat::Libvirt,
+                "qemu" => HardwareFormat::Qemu,
+                "json" => HardwareFormat::Json,
+                other => return Err(format_unknown(other, "libvirt, qemu, json")),
+            };
+            session.hardware(from_c(document, "the document")?, format)
+        })
+    })
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn guestconv_convert(handle: *mut Handle, document: *const c_char) -> c_int {
     // SAFETY: as above.
     status(unsafe { call(handle, |session| session.convert(from_c(document, "the document")?)) })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_last_outcome(handle: *mut Handle) -> *mut c_char {
+    // SAFETY: as above.
+    owned(unsafe { call(handle, |session| session.last_outcome()) })
 }
 
 #[unsafe(no_mangle)]
@@ -244,4 +280,9 @@ extern "C" fn guestconv_version() -> *const c_char {
 /// Returns the time that the caller gives, or if that is 0, the usual one.
 fn limit(seconds: c_uint, usual: Duration) -> Duration {
     if seconds == 0 { usual } else { Duration::from_secs(seconds.into()) }
+}
+
+fn format_unknown(format: &str, known: &str) -> Error {
+    let message = format!("there is no format {format:?}; known are {known}");
+    Error::new(ErrorKind::InvalidArgument, "format-unknown", message)
 }
