@@ -27,6 +27,12 @@ _WAITS = (
 )
 
 
+def _version() -> bytes:
+    """Returns what stands in the appliance of this library: in the wheel, or where it is said to be."""
+    beside = Path(guestconv.__file__).parent / "libexec" / "guestconv"
+    return (Path(os.environ.get("GUESTCONV_APPLIANCE") or beside) / "VERSION").read_bytes()
+
+
 class WithDisk(unittest.TestCase):
     """Tests where a blank disk is, and an appliance that hangs."""
 
@@ -38,7 +44,7 @@ class WithDisk(unittest.TestCase):
         self.disk.write_bytes(bytes(1 << 20))
         self.hangs = self.place / "hangs"
         self.hangs.mkdir()
-        (self.hangs / "VERSION").write_text(guestconv.__version__)
+        (self.hangs / "VERSION").write_bytes(_version())
         (self.hangs / "agent").write_bytes(b"")
         (self.hangs / "kernel").write_bytes(_WAITS)
         (self.hangs / "kernel").chmod(0o755)

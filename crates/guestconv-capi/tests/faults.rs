@@ -26,7 +26,7 @@ fn run(runner: Option<Command>) -> Option<String> {
 /// Makes an appliance whose kernel waits for ever. It is static, since nothing but itself may be executed.
 fn hanging_appliance(directory: &Path) {
     fs::create_dir(directory).unwrap();
-    fs::write(directory.join("VERSION"), env!("CARGO_PKG_VERSION")).unwrap();
+    fs::write(directory.join("VERSION"), guestconv::core::protocol::VERSION).unwrap();
     fs::write(directory.join("agent"), "").unwrap();
     let source = directory.join("kernel.c");
     fs::write(&source, "#include <unistd.h>\nint main (void) { for (;;) pause (); }\n").unwrap();

@@ -18,8 +18,9 @@ pub const REPLY_CAP_BYTES: u64 = 64 << 20;
 /// Name of the request in the initramfs.
 pub const REQUEST_FILE: &str = "request.json";
 
-/// The version that library and appliance must share.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The version that library and appliance must share: that of the release, and the hash of this crate's sources, by which
+/// builds of one release from other sources know each other. `0.1.0+6f8a2c5e90d1b374`
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("GUESTCONV_CORE_SOURCES"));
 
 /// What the library asks of the agent.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 //! ```text
 //! kernel         the executable; a program of its own, GPL-2.0
 //! agent          its /init, static
-//! VERSION        our version, then the kernel's
+//! VERSION        the version of the protocol, which has a hash of the core's sources in it, then the kernel's
 //! kernel.config  what the kernel was built from
 //! SOURCE         where the kernel's source is, and how it was built
 //! COPYING        the kernel's licence
@@ -17,6 +17,7 @@ mod options;
 
 use crate::{cache, setup};
 use anyhow::{Context, Result};
+use guestconv_core::protocol::VERSION;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,8 @@ pub(crate) fn directory() -> Result<PathBuf> {
     let release = kernel.join("RELEASE");
     let release =
         fs::read_to_string(&release).with_context(|| format!("cannot read {}", release.display()))?;
-    let version = format!("{}\nlinux {}\n", env!("CARGO_PKG_VERSION"), release.trim());
+    // Of the sources that this program was built from, moments ago, as the agent is.
+    let version = format!("{VERSION}\nlinux {}\n", release.trim());
     let kernel_name = kernel.as_os_str().as_encoded_bytes();
     let entry = cache::entry("appliance", &[kernel_name, &agent_bytes, version.as_bytes()], |directory| {
         for file in OF_THE_KERNEL {

@@ -21,7 +21,7 @@ fn code_of(handle: &Handle) -> Option<String> {
 
 /// Makes what looks like an appliance until it is run.
 fn appliance(directory: &Path) {
-    for (name, text) in [("kernel", ""), ("agent", ""), ("VERSION", env!("CARGO_PKG_VERSION"))] {
+    for (name, text) in [("kernel", ""), ("agent", ""), ("VERSION", guestconv::core::protocol::VERSION)] {
         fs::write(directory.join(name), text).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 fn an_appliance_that_cannot_be_used_is_told() {
     let directory = TempDir::new().unwrap();
     images::make(directory.path());
-    let ours = env!("CARGO_PKG_VERSION");
+    let ours = guestconv::core::protocol::VERSION;
     for (appliance, files, code, message) in [
         ("no-appliance", &[][..], "appliance-not-found", "no appliance in no-appliance; set GUESTCONV_APPLIANCE to its directory".to_owned()),
         ("older", &[("kernel", "x"), ("agent", "x"), ("VERSION", "0.0.9\n")], "appliance-version", format!("the appliance in older is of version \"0.0.9\", this library of {ours}; install both from one release")),

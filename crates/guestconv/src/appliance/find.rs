@@ -4,7 +4,8 @@
 //! program or `libguestconv.so`, or from the running program. A library in a Python package must not take the appliance
 //! of another release that is installed beside Python.
 //!
-//! A library and an appliance of different versions refuse each other.
+//! A library and an appliance of different versions refuse each other, and so do two of one version that were built from
+//! other sources of the core: what goes between them may have another shape, and would fail as nonsense.
 
 use crate::error::{Error, ErrorKind, Result};
 use guestconv_core::protocol::VERSION;
@@ -115,10 +116,15 @@ mod tests {
             place
         };
         let current = format!("{VERSION}\nlinux 7.3\n");
+        let other_sources = format!("{}+0123456789abcdef\nlinux 7.3\n", env!("CARGO_PKG_VERSION"));
         for (place, expected) in [
             (place("whole", &[("kernel", ""), ("agent", ""), ("VERSION", &current)]), None),
             (
                 place("other", &[("kernel", ""), ("agent", ""), ("VERSION", "0.0.9")]),
+                Some("appliance-version"),
+            ),
+            (
+                place("sources", &[("kernel", ""), ("agent", ""), ("VERSION", &other_sources)]),
                 Some("appliance-version"),
             ),
             (place("no-agent", &[("kernel", ""), ("VERSION", &current)]), Some("appliance-incomplete")),
