@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The library's soname, which its build script gives it.
+/// The library's soname, which `link.sh` gives it.
 pub(crate) const SONAME: &str = "libguestconv.so.0";
 
 /// The release that is shipped, in the checkout's own directory whatever the environment says.
@@ -51,7 +51,7 @@ pub(crate) fn tree() -> Result<PathBuf> {
     let release = checkout().join("target/release");
     installed(&release.join("guestconv"), &new.join("bin/guestconv"))?;
     run::run(Command::new("strip").arg("--strip-debug").arg(new.join("bin/guestconv")))?;
-    library(&release.join("libguestconv_capi.so"), &new.join("lib"))?;
+    library(&release.join("libguestconv_capi.a"), &new.join("lib"))?;
     for file in files_of(&appliance)? {
         installed(&file, &new.join("libexec/guestconv").join(name_of(&file)?))?;
     }
@@ -84,9 +84,13 @@ fn cargo() -> Command {
     cargo
 }
 
-fn library(from: &Path, lib: &Path) -> Result<()> {
+/// Links the library from the archive of its objects, with its soname and the versions of its symbols.
+fn library(archive: &Path, lib: &Path) -> Result<()> {
     let file = format!("libguestconv.so.{VERSION}");
-    installed(from, &lib.join(&file))?;
+    fs::create_dir_all(lib).with_context(|| format!("cannot make {}", lib.display()))?;
+    run::run(
+        Command::new(checkout().join("crates/guestconv-capi/link.sh")).arg(archive).arg(lib.join(&file)),
+    )?;
     run::run(Command::new("strip").arg("--strip-debug").arg(lib.join(&file)))?;
     for (link, to) in [(SONAME, file.as_str()), ("libguestconv.so", SONAME)] {
         symlink(to, lib.join(link)).with_context(|| format!("cannot make the link {link}"))?;

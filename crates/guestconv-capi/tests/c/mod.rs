@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
+/// The library's soname, as `link.sh` says it.
+pub(crate) const SONAME: &str = "libguestconv.so.0";
+
 /// Returns the package's directory.
 pub(crate) fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -29,8 +32,15 @@ pub(crate) fn tool(name: &str) -> Option<Command> {
     None
 }
 
-/// Builds the library, as cargo does not for tests, and returns its file.
-pub(crate) fn library() -> PathBuf {
+/// Links the library as it is shipped, of what cargo does not build for tests, under the name that programs load.
+fn link(directory: &Path) {
+    let linked = Command::new(package().join("link.sh")).arg(archive()).arg(directory.join(SONAME)).output();
+    let linked = linked.unwrap();
+    assert!(linked.status.success(), "the library is linked: {}", String::from_utf8_lossy(&linked.stderr));
+    assert_eq!(String::from_utf8(linked.stderr).unwrap(), "", "the linker has nothing to say");
+}
+
+fn archive() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--locked", "--package", "guestconv-capi", "--message-format=json"]);
     let built = cargo.current_dir(package()).stderr(Stdio::inherit()).output().unwrap();
@@ -40,17 +50,15 @@ pub(crate) fn library() -> PathBuf {
     let text = |message: &serde_json::Value, pointer| message.pointer(pointer)?.as_str().map(str::to_owned);
     let is_ours = |message: &_| text(message, "/target/name").as_deref() == Some("guestconv_capi");
     let mut files = messages.filter(is_ours).filter_map(|message| text(&message, "/filenames/0"));
-    let file = files.find(|file| file.ends_with(".so")).unwrap();
+    let file = files.find(|file| file.ends_with(".a")).unwrap();
     file.into()
 }
 
 /// Returns a directory with the library under the names that programs link and load.
 pub(crate) fn directory() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let library = library();
-    for name in ["libguestconv.so", "libguestconv.so.0"] {
-        symlink(&library, directory.path().join(name)).unwrap();
-    }
+    link(directory.path());
+    symlink(SONAME, directory.path().join("libguestconv.so")).unwrap();
     directory
 }
 
