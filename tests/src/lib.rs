@@ -11,6 +11,7 @@
 )]
 
 pub mod json_schema;
+pub mod programs;
 
 pub use guestconv_core::fixtures::relaxng;
 
@@ -100,6 +101,9 @@ pub const SUBJECTS: &[Subject] = &[
     },
 ];
 
+/// The guests that the examples convert, in C and in Python. They are converted for the examples' target.
+pub const EXAMPLES: [&str; 2] = ["debian-12-dep", "rhel-6.4"];
+
 /// A copy of a guest that a test may do anything to; it goes with this.
 pub struct Copy {
     /// What it is a copy of.
@@ -147,6 +151,19 @@ pub fn installed(programs: &[&str]) -> Option<TempDir> {
 /// If there is none and it is required, or it cannot be copied.
 pub fn copy(name: &str) -> Option<Copy> {
     let subject = SUBJECTS.iter().find(|subject| subject.name == name).unwrap();
+    let original = original(name)?;
+    let directory = tempfile::Builder::new().prefix("guestconv-test-").tempdir_in("/var/tmp").unwrap();
+    let disk = directory.path().join("disk.raw");
+    copy_sparse(&original, &disk);
+    Some(Copy { subject, disk, original, directory })
+}
+
+/// Returns the disk of the guest of that name as it was built, to be read only; `None`, with a word on stderr, if there is
+/// none and none is required.
+///
+/// # Panics
+/// If there is none and it is required.
+pub fn original(name: &str) -> Option<PathBuf> {
     let guests = env::var_os("GUESTCONV_GUESTS").map(PathBuf::from).unwrap_or_default();
     let original = guests.join(name).join("disk.raw");
     let has_appliance = env::var_os("GUESTCONV_APPLIANCE").is_some();
@@ -161,10 +178,19 @@ pub fn copy(name: &str) -> Option<Copy> {
         eprintln!("skipped: {missing} is missing; cargo xtask test makes it");
         return None;
     }
-    let directory = tempfile::Builder::new().prefix("guestconv-test-").tempdir_in("/var/tmp").unwrap();
-    let disk = directory.path().join("disk.raw");
-    copy_sparse(&original, &disk);
-    Some(Copy { subject, disk, original, directory })
+    Some(original)
+}
+
+/// Returns a copy of the guest of that name with its disk where the examples want it: `test.img`. `None` as [`copy`].
+///
+/// # Panics
+/// As [`copy`].
+pub fn copy_for_examples(name: &str) -> Option<Copy> {
+    let mut copy = copy(name)?;
+    let disk = copy.directory.path().join("test.img");
+    fs::rename(&copy.disk, &disk).unwrap();
+    copy.disk = disk;
+    Some(copy)
 }
 
 impl Copy {

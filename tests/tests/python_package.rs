@@ -4,13 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test: what fails here fails the test")]
 
 use guestconv::APPLIANCE_VARIABLE;
-use guestconv_system_tests::{Copy, copy, installed};
+use guestconv_system_tests::programs::said;
+use guestconv_system_tests::{Copy, EXAMPLES, copy_for_examples, installed};
 use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// Debian's own, to which `python3-venv` belongs; every user may execute it.
@@ -81,17 +82,9 @@ fn succeeds(command: &mut Command) -> String {
     output
 }
 
-fn said(output: &Output) -> (Option<i32>, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
-}
-
-/// Returns the guest with its disk where the programs want it, as an ordinary user's, if we may give it away.
-fn guest() -> Option<Copy> {
-    let mut copy = copy("debian-12-dep")?;
-    let disk = copy.directory.path().join("test.img");
-    fs::rename(&copy.disk, &disk).unwrap();
-    copy.disk = disk;
+/// Returns a guest with its disk where the programs want it, as an ordinary user's, if we may give it away.
+fn guest(name: &str) -> Option<Copy> {
+    let copy = copy_for_examples(name)?;
     give_away(&copy.disk);
     give_away(copy.directory.path());
     Some(copy)
@@ -141,7 +134,7 @@ fn assert_documents_are_equal(
     verified: i32,
 ) {
     let target = copy.subject.target;
-    let other = if how == "convert" { Some(guest().unwrap()) } else { None };
+    let other = if how == "convert" { Some(guest(copy.subject.name).unwrap()) } else { None };
     let documents = tempfile::tempdir_in(copy.directory.path()).unwrap();
     give_away(documents.path());
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/documents.py");
@@ -184,7 +177,7 @@ fn place(copy: &Copy) -> &str {
 #[test]
 fn an_ordinary_user_converts_a_guest_by_the_wheel_alone() {
     let Some(environment) = Environment::new() else { return };
-    let Some(copy) = guest() else { return };
+    let Some(copy) = guest("debian-12-dep") else { return };
     // Another release, installed beside Python, is not for the library of the wheel.
     let foreign = environment.place().join("libexec/guestconv");
     fs::create_dir_all(&foreign).unwrap();
@@ -208,9 +201,26 @@ fn an_ordinary_user_converts_a_guest_by_the_wheel_alone() {
 }
 
 #[test]
+fn the_example_converts_each_guest() {
+    let Some(environment) = Environment::new() else { return };
+    let example = environment.tree.path().join("share/doc/guestconv/examples/example.py");
+    for copy in EXAMPLES.iter().filter_map(|name| guest(name)) {
+        let name = copy.subject.name;
+        let done = run(&environment, &copy, &example, &[]);
+        assert_eq!(done, (Some(0), "Success\n".to_owned(), String::new()), "{name}");
+        assert!(!copy.is_pristine(), "{name}: the commit did not reach the disk");
+        let mut verify = Command::new(environment.tree.path().join("bin/guestconv"));
+        verify.args(["verify", "test.img", "--format", "raw", "--target", copy.subject.target]);
+        verify.current_dir(copy.directory.path()).env_remove(APPLIANCE_VARIABLE);
+        let (status, _, errors) = said(&verify.output().unwrap());
+        assert_eq!((status, errors.as_str()), (Some(0), ""), "{name}");
+    }
+}
+
+#[test]
 fn a_guest_is_converted_by_python_as_by_the_command_line() {
     let Some(environment) = Environment::new() else { return };
-    let Some(copy) = guest() else { return };
+    let Some(copy) = guest("debian-12-dep") else { return };
     assert_documents_are_equal(&environment, &copy, "convert", &["ens192=52:54:00:12:34:56"], 6);
     assert!(!copy.is_pristine(), "the commit did not reach the disk");
 }
