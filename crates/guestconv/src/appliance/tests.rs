@@ -38,7 +38,13 @@ fn every_way_to_end_has_its_code_and_leaves_nothing() {
     }
     let me = format!("guestconv-run-{}", std::process::id());
     for place in ["/dev/shm".into(), std::env::temp_dir()] {
-        let left: Vec<_> = testing::names(&place).into_iter().filter(|name| name.starts_with(&me)).collect();
+        // What is locked, or gone by now, is of a run of another test.
+        let is_free = |name: &String| {
+            let lock = fs::File::open(place.join(name).join("lock"));
+            lock.is_ok_and(|lock| lock.try_lock().is_ok())
+        };
+        let names = testing::names(&place).into_iter().filter(|name| name.starts_with(&me));
+        let left: Vec<_> = names.filter(is_free).collect();
         assert_eq!(left, Vec::<String>::new(), "{}", place.display());
     }
 }
@@ -170,7 +176,10 @@ fn an_ordinary_user_is_good_enough() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let program = dir.path().join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: a child that another test is just starting would have the copy open for writing.
+    let copied =
+        std::process::Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status();
+    assert!(copied.unwrap().success());
     let output = std::process::Command::new(&program)
         .args(["--exact", "appliance::tests::as_this_user", "--nocapture"])
         .env("GUESTCONV_TEST_APPLIANCE", options.appliance.unwrap())

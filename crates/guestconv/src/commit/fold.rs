@@ -25,14 +25,20 @@ pub(super) fn is_changed(overlay: &Image) -> io::Result<bool> {
 
 /// Writes what the overlay holds into `target`; returns how many bytes were written.
 pub(super) fn fold(overlay: &Image, target: &Image) -> io::Result<u64> {
+    fold_at(overlay, target, 0)
+}
+
+/// Writes what the overlay holds into `target`, where its beginning is at `start`; returns how many bytes were written.
+pub(super) fn fold_at(overlay: &Image, target: &Image, start: u64) -> io::Result<u64> {
     let (mut offset, mut written_bytes) = (0, 0);
     while offset < overlay.size() {
         let (held, length) = held(overlay, offset)?;
         match held {
             Held::Nothing => {}
-            Held::Zeroes => written_bytes += write_zeroes(target, offset, length)?,
+            Held::Zeroes => written_bytes += write_zeroes(target, start + offset, length)?,
             Held::Data => {
-                written_bytes += copy(target, offset, length, |new, at| overlay.read(new, at))?;
+                written_bytes +=
+                    copy(target, start + offset, length, |new, at| overlay.read(new, at - start))?;
             }
         }
         offset += length;
@@ -66,7 +72,8 @@ pub(super) fn held(overlay: &Image, offset: u64) -> io::Result<(Held, u64)> {
     Ok((held, length))
 }
 
-fn write_zeroes(target: &Image, offset: u64, length: u64) -> io::Result<u64> {
+/// Writes zeroes; returns how many bytes were written.
+pub(super) fn write_zeroes(target: &Image, offset: u64, length: u64) -> io::Result<u64> {
     match target.write_zeroes(offset, length) {
         Ok(()) => Ok(length),
         // The first version of qcow2 has no zeroes in its map.

@@ -34,6 +34,12 @@ impl Head {
         }
     }
 
+    /// Makes durable what is in the file.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.image.flush()?;
+        self.image.sync()
+    }
+
     /// Returns the disk as it will be: the head, what the disk holds under its overlay, the tail.
     pub(super) fn view(&self, overlay: &Image) -> View {
         let (head_bytes, content_bytes) = (self.lay_out.head_bytes, self.lay_out.before.size_bytes);

@@ -1,5 +1,6 @@
 //! The journal of a commit: `NAME.guestconv-commit` beside each disk that changes. It exists only while a commit is under way.
 
+use super::laid_out::LaidOut;
 use super::{Format, own, places};
 use crate::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
@@ -43,12 +44,27 @@ pub(super) struct JournalDisk {
     pub(super) format: Format,
     /// Its overlay.
     pub(super) overlay: PathBuf,
-    /// Its size, to notice another disk of the same name.
+    /// Its size before the commit, to notice another disk of the same name.
     pub(super) size_bytes: u64,
     /// Where this is written.
     pub(super) journal: PathBuf,
     /// Where its undo file shall be, now a draft; `None`: none is kept.
     pub(super) undo: Option<PathBuf>,
+    /// The new layout that it gets, or that is undone.
+    pub(super) laid_out: Option<LaidOut>,
+}
+
+impl JournalDisk {
+    /// Returns where it is written how far the room is.
+    pub(super) fn progress(&self) -> PathBuf {
+        places::progress(&self.journal)
+    }
+
+    /// Returns whether a disk of that size is this one, before the commit, in it, or after it.
+    pub(super) fn may_have(&self, size_bytes: u64) -> bool {
+        self.size_bytes == size_bytes
+            || self.laid_out.as_ref().is_some_and(|laid_out| laid_out.room.sizes().contains(&size_bytes))
+    }
 }
 
 impl Journal {
@@ -61,6 +77,11 @@ impl Journal {
     /// # Errors
     /// `journal-failed`: the commit has not begun.
     pub(super) fn write(&self) -> Result<()> {
+        // What an earlier commit left when it had ended, and was killed.
+        for disk in &self.disks {
+            remove(&disk.progress())?;
+            sync_directory(&disk.journal)?;
+        }
         for disk in self.members().chain(self.heads()) {
             own::write(&disk.journal, self).map_err(|error| {
                 let message = format!(
@@ -80,12 +101,16 @@ impl Journal {
                 remove(&places::record(&disk.overlay))?;
             }
             remove(&disk.overlay)?;
+            if let Some(head) = disk.laid_out.as_ref().and_then(|laid_out| laid_out.head.as_ref()) {
+                remove(head)?;
+            }
         }
         for disk in self.members().chain(self.heads()) {
             remove(&disk.journal)?;
             sync_directory(&disk.journal)?;
         }
-        Ok(())
+        // Not before: it says that the room is there.
+        self.disks.iter().try_for_each(|disk| remove(&disk.progress()))
     }
 
     /// Removes what a commit that never began left of one disk. An undo file is no such thing.
@@ -96,6 +121,9 @@ impl Journal {
             }
             if let Some(undo) = &own.undo {
                 remove(&places::draft(undo))?;
+            }
+            if let Some(head) = own.laid_out.as_ref().and_then(|laid_out| laid_out.head.as_ref()) {
+                remove(head)?;
             }
             remove(&own.journal)?;
         }

@@ -2,7 +2,7 @@
 //!
 //! Order, each step durable before the next: the overlays are synced; the originals of what will change are saved into a
 //! draft of each undo file; a journal beside each changed disk names all disks and overlays, that of the first disk last:
-//! with it the commit has begun; each overlay is folded, which may be done twice without harm; the undo files get their
+//! with it the commit has begun; a disk that gets a new layout gets room for it (`room`); each overlay is folded, which may be done twice without harm; the undo files get their
 //! names and their record; overlays and journals go, that of the first disk last. Killed before it began: the disks are
 //! untouched and the next open forgets it. Killed after: the next open finishes it (`recover`). An undo is a commit, too,
 //! whose overlays are the undo files.
@@ -10,11 +10,13 @@
 mod fold;
 mod head;
 mod journal;
+mod laid_out;
 mod originals;
 mod own;
 mod places;
 mod record;
 mod recover;
+mod room;
 mod undo;
 
 pub(crate) use recover::{Recovered, recover};
@@ -28,7 +30,9 @@ use crate::observe::{Event, Observer, Stage, Timings};
 use guestconv_core::lay_out::LayOut;
 use head::Head;
 use journal::{Journal, JournalDisk, Work};
+use laid_out::LaidOut;
 use record::{Record, RecordDisk, State};
+use room::Room;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,10 +54,12 @@ pub enum UndoFile {
 pub(crate) struct Overlays {
     images: Vec<Image>,
     paths: Vec<PathBuf>,
-    /// Head and tail of the disks that are laid out.
-    heads: Vec<Option<Head>>,
     /// Drafts of undo files.
     drafts: Vec<PathBuf>,
+    /// Head and tail of the disks that are laid out.
+    heads: Vec<Option<Head>>,
+    /// Where they go.
+    laid_out: Vec<Option<LaidOut>>,
     has_begun: bool,
 }
 
@@ -63,8 +69,9 @@ impl Overlays {
         let mut overlays = Self {
             images: Vec::new(),
             paths: Vec::new(),
-            heads: disks.iter().map(|_| None).collect(),
             drafts: Vec::new(),
+            heads: disks.iter().map(|_| None).collect(),
+            laid_out: disks.iter().map(|_| None).collect(),
             has_begun: false,
         };
         for disk in disks {
@@ -79,10 +86,23 @@ impl Overlays {
     /// Gives the disk of that number a head and a tail.
     ///
     /// # Errors
-    /// As [`Head::new`].
-    pub(crate) fn lay_out(&mut self, number: usize, lay_out: &LayOut, grub: &Grub) -> Result<()> {
-        if let (Some(path), Some(head)) = (self.paths.get(number), self.heads.get_mut(number)) {
-            *head = Some(Head::new(places::head(path), lay_out, grub)?);
+    /// As [`room::check`] and [`Head::new`].
+    pub(crate) fn lay_out(
+        &mut self,
+        disks: &[Disk],
+        number: usize,
+        lay_out: &LayOut,
+        grub: &Grub,
+    ) -> Result<()> {
+        let places = self.heads.get_mut(number).zip(self.laid_out.get_mut(number));
+        if let Some((disk, (path, (head, laid_out)))) =
+            disks.get(number).zip(self.paths.get(number).zip(places))
+        {
+            let room = Room::of(disk, lay_out);
+            room::check(disk, &room)?;
+            let new = Head::new(places::head(path), lay_out, grub)?;
+            *laid_out = Some(LaidOut { head: Some(new.path.clone()), room });
+            *head = Some(new);
         }
         Ok(())
     }
@@ -101,8 +121,8 @@ impl Drop for Overlays {
     fn drop(&mut self) {
         if !self.has_begun {
             // The next open removes what cannot be removed now.
-            let heads = self.heads.iter().flatten().map(|head| &head.path);
-            self.paths.iter().chain(heads).chain(&self.drafts).for_each(|path| drop(fs::remove_file(path)));
+            let heads = self.laid_out.iter().flatten().filter_map(|laid_out| laid_out.head.as_ref());
+            self.paths.iter().chain(&self.drafts).chain(heads).for_each(|path| drop(fs::remove_file(path)));
         }
     }
 }
@@ -126,23 +146,22 @@ impl Commit<'_> {
     /// Of kind [`ErrorKind::Commit`] if it had begun: the next open finishes it. Else nothing was changed.
     pub(crate) fn commit(&self, disks: &[Disk], mut overlays: Overlays, timings: &mut Timings) -> Result<()> {
         let begun = Instant::now();
-        if let Some(head) = overlays.heads.iter().flatten().next() {
-            let message =
-                format!("the disk {} cannot be laid out yet; nothing was changed", head.lay_out.disk);
-            return Err(Error::new(ErrorKind::Disk, "lay-out-unsupported", message));
+        for head in overlays.heads.iter().flatten() {
+            head.sync().map_err(|error| reading(&head.path, error))?;
         }
         let (mut parts, mut entries) = (Vec::new(), Vec::new());
-        for (disk, (image, path)) in disks.iter().zip(overlays.images.iter().zip(&overlays.paths)) {
-            if fold::is_changed(image).map_err(|error| reading(path, error))? {
+        let pieces = overlays.images.iter().zip(&overlays.paths).zip(&overlays.laid_out);
+        for (disk, ((image, path), laid_out)) in disks.iter().zip(pieces) {
+            if laid_out.is_some() || fold::is_changed(image).map_err(|error| reading(path, error))? {
                 image.flush().and_then(|()| image.sync()).map_err(|error| reading(path, error))?;
                 journal::sync_directory(path)?;
                 let undo = match self.undo {
                     UndoFile::Keep => Some(places::undo(&disk.path, self.overlay_dir)?),
                     UndoFile::Leave => None,
                 };
-                entries.push(entry(disk, path, undo, self.overlay_dir)?);
-                let target = disk.open_for_writing()?;
-                parts.push(Part { disk, overlay: Some(Image::clone(image)), target });
+                entries.push(entry(disk, path, undo, laid_out.clone(), self.overlay_dir)?);
+                disk.open_for_writing()?; // while nothing is changed
+                parts.push(Part { disk, overlay: Some(Image::clone(image)) });
             }
         }
         let Some(head) = parts.first() else { return Ok(()) };
@@ -152,7 +171,7 @@ impl Commit<'_> {
         for (part, entry) in parts.iter().zip(&entries) {
             if let (Some(undo), Some(overlay)) = (&entry.undo, &part.overlay) {
                 overlays.drafts.push(places::draft(undo));
-                save_originals(part.disk, overlay, &places::draft(undo))?;
+                save_originals(part.disk, overlay, entry.laid_out.as_ref(), &places::draft(undo))?;
             }
         }
         timings.add(Stage::Commit, "originals", begun.elapsed());
@@ -171,6 +190,7 @@ fn entry(
     disk: &Disk,
     overlay: &Path,
     undo: Option<PathBuf>,
+    laid_out: Option<LaidOut>,
     overlay_dir: Option<&Path>,
 ) -> Result<JournalDisk> {
     Ok(JournalDisk {
@@ -180,12 +200,13 @@ fn entry(
         size_bytes: disk.base.size(),
         journal: places::journal(&disk.path, overlay_dir)?,
         undo,
+        laid_out,
     })
 }
 
-fn save_originals(disk: &Disk, overlay: &Image, draft: &Path) -> Result<()> {
+fn save_originals(disk: &Disk, overlay: &Image, laid_out: Option<&LaidOut>, draft: &Path) -> Result<()> {
     let saved = overlay::above_nothing(draft, overlay.size())
-        .and_then(|undo| originals::save(disk, overlay, &undo))
+        .and_then(|undo| originals::save(disk, overlay, laid_out, &undo))
         .and_then(|()| own::sync_directory(draft));
     saved.map_err(|error| {
         let message = format!(
@@ -200,7 +221,6 @@ fn save_originals(disk: &Disk, overlay: &Image, draft: &Path) -> Result<()> {
 struct Part<'a> {
     disk: &'a Disk,
     overlay: Option<Image>,
-    target: Image,
 }
 
 /// Does all of a commit that has begun; the parts are those of the journal, in its order.
@@ -213,9 +233,9 @@ fn finish(
 ) -> Result<()> {
     let fold_begun = Instant::now();
     let total = u64::try_from(parts.len()).unwrap_or(u64::MAX);
-    for (done, part) in (0..).zip(parts) {
+    let mut targets = Vec::new();
+    for (done, (entry, part)) in (0..).zip(journal.disks.iter().zip(parts)) {
         observer.event(&Event::Progress { stage, done, total });
-        let Some(overlay) = &part.overlay else { continue };
         let failed = |error| {
             Error::io(
                 "commit-write-failed",
@@ -223,26 +243,65 @@ fn finish(
                 error,
             )
         };
-        let written_bytes = fold::fold(overlay, &part.target).map_err(failed)?;
+        change_room(journal, entry, part, stage, observer).map_err(failed)?;
+        let target = part.disk.open_for_writing()?;
+        let written_bytes = fold_pieces(entry, part, &target).map_err(failed)?;
         part.disk.counters.committed_bytes.fetch_add(written_bytes, Ordering::Relaxed);
+        targets.push(target);
     }
     timings.add(stage, "fold", fold_begun.elapsed());
     let sync_begun = Instant::now();
-    for part in parts {
-        let sync = part.target.flush().and_then(|()| part.target.sync());
+    for target in &targets {
+        let sync = target.flush().and_then(|()| target.sync());
         sync.map_err(|error| Error::io("commit-write-failed", "sync the disk", error))?;
     }
-    keep_undo_files(journal, parts)?;
+    keep_undo_files(journal, &targets)?;
     journal.remove()?;
     timings.add(stage, "sync", sync_begun.elapsed());
     Ok(())
 }
 
+/// Makes room for a new layout, or takes it away again.
+fn change_room(
+    journal: &Journal,
+    entry: &JournalDisk,
+    part: &Part<'_>,
+    stage: Stage,
+    observer: &dyn Observer,
+) -> io::Result<()> {
+    let Some(laid_out) = &entry.laid_out else { return Ok(()) };
+    let told = |done, total| observer.event(&Event::Progress { stage, done, total });
+    let job = room::Job {
+        disk: part.disk,
+        room: &laid_out.room,
+        progress: &entry.progress(),
+        told: &told,
+        between: &|| Ok(()),
+    };
+    match journal.work {
+        Work::Conversion { .. } => room::make(&job),
+        Work::Undo => room::unmake(&job),
+    }
+}
+
+/// Writes what belongs on a disk that has room for it.
+fn fold_pieces(entry: &JournalDisk, part: &Part<'_>, target: &Image) -> io::Result<u64> {
+    // An overlay that is gone was folded, and so was the head then.
+    let Some(overlay) = &part.overlay else { return Ok(0) };
+    match entry.laid_out.as_ref().filter(|laid_out| laid_out.head.is_some()) {
+        None => fold::fold(overlay, target),
+        Some(laid_out) => {
+            let content_bytes = fold::fold_at(overlay, target, laid_out.room.head_bytes)?;
+            Ok(content_bytes + laid_out.fold(target)?)
+        }
+    }
+}
+
 /// Gives the undo files their names and their record, which says how the disks are now.
-fn keep_undo_files(journal: &Journal, parts: &[Part<'_>]) -> Result<()> {
+fn keep_undo_files(journal: &Journal, targets: &[Image]) -> Result<()> {
     let Work::Conversion { target } = &journal.work else { return Ok(()) };
     let mut disks = Vec::new();
-    for (entry, part) in journal.disks.iter().zip(parts) {
+    for (entry, target) in journal.disks.iter().zip(targets) {
         let Some(undo) = &entry.undo else { continue };
         let failed =
             |error| Error::io("undo-failed", format_args!("keep the undo file {}", undo.display()), error);
@@ -251,7 +310,7 @@ fn keep_undo_files(journal: &Journal, parts: &[Part<'_>]) -> Result<()> {
         // Who took it away in between does not want it.
         let Some(now) = now else { return Ok(()) };
         let image = overlay::open(None, now)?;
-        let after = State::of(&entry.path, &part.target, &image).map_err(failed)?;
+        let after = State::of(&entry.path, target, &image).map_err(failed)?;
         if *now == draft {
             fs::rename(&draft, undo).map_err(failed)?;
         }
@@ -259,6 +318,7 @@ fn keep_undo_files(journal: &Journal, parts: &[Part<'_>]) -> Result<()> {
             path: entry.path.clone(),
             format: entry.format,
             size_bytes: entry.size_bytes,
+            room: entry.laid_out.as_ref().map(|laid_out| laid_out.room),
             undo: undo.clone(),
             after,
         });

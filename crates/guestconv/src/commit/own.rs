@@ -9,8 +9,8 @@ use std::io::{self, ErrorKind as IoKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// They name a few dozen paths; what is larger is none of ours.
-const CAP_BYTES: u64 = 1 << 20;
+/// They name a few dozen paths, or hold the first table of a map; what is larger is none of ours.
+const CAP_BYTES: u64 = 16 << 20;
 
 /// Returns the document in the file `place`; `None` if there is no such file.
 ///

@@ -41,6 +41,16 @@ pub(super) fn undo(path: &Path, overlay_dir: Option<&Path>) -> Result<PathBuf> {
     kept(path, overlay_dir, UNDO)
 }
 
+/// Returns where a file of our own can be for a moment, on the file system of the disk.
+pub(super) fn trial(path: &Path) -> PathBuf {
+    with_suffix(path, ".guestconv-trial")
+}
+
+/// Returns where it is written how far the room on the disk is.
+pub(super) fn progress(journal: &Path) -> PathBuf {
+    with_suffix(journal, "-progress")
+}
+
 /// Returns where head and tail of a disk that is laid out are: beside its overlay.
 pub(super) fn head(overlay: &Path) -> PathBuf {
     with_suffix(overlay, "-head")

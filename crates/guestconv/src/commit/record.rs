@@ -1,6 +1,7 @@
 //! The record of an undo file, `NAME.guestconv-undo.json` beside it: what it undoes, on which disks, and how these were
 //! when the commit had ended. Every disk of a conversion has the same.
 
+use super::room::Room;
 use super::{Format, originals, own, places};
 use crate::disks::{Disk, Image};
 use crate::error::{Error, ErrorKind, Result};
@@ -32,12 +33,21 @@ pub(super) struct RecordDisk {
     pub(super) path: PathBuf,
     /// Its format.
     pub(super) format: Format,
-    /// Its size as the guest sees it.
+    /// Its size as the guest saw it before the conversion.
     pub(super) size_bytes: u64,
+    /// The room that was made on it for a new layout.
+    pub(super) room: Option<Room>,
     /// Its undo file.
     pub(super) undo: PathBuf,
     /// How it was when the commit had ended.
     pub(super) after: State,
+}
+
+impl RecordDisk {
+    /// Returns its size as the guest sees it after the conversion.
+    pub(super) fn size_after_bytes(&self) -> u64 {
+        self.room.map_or(self.size_bytes, |room| room.new_size_bytes)
+    }
 }
 
 /// By what it is noticed that a disk was written since.

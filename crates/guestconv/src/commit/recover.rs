@@ -40,6 +40,7 @@ pub(crate) fn recover(
         }
     }
     for disk in disks.iter() {
+        remove_head(&disk.path, overlay_dir);
         let overlays = [None, overlay_dir].map(|dir| places::overlay(&disk.path, dir));
         let draft = places::undo(&disk.path, overlay_dir).map(|undo| places::draft(&undo));
         for path in overlays.into_iter().chain([draft]) {
@@ -56,6 +57,14 @@ pub(crate) fn recover(
     Ok(recovered)
 }
 
+/// Removes head and tail of a conversion that was killed. What cannot be removed is in the way of nothing but the next one.
+fn remove_head(disk: &Path, overlay_dir: Option<&Path>) {
+    let heads = [None, overlay_dir].map(|dir| places::overlay(disk, dir).map(|path| places::head(&path)));
+    for head in heads.into_iter().flatten().filter(|head| is_file_of_ours(head)) {
+        drop(remove(&head));
+    }
+}
+
 fn finish_interrupted(
     disks: &[Disk],
     journal: &Journal,
@@ -70,7 +79,7 @@ fn finish_interrupted(
                 entry.path.display()
             ))
         })?;
-        if disk.format != entry.format || disk.base.size() != entry.size_bytes {
+        if disk.format != entry.format || !entry.may_have(disk.base.size()) {
             return Err(unfinished(&format!("{} is not the disk that it was", entry.path.display())));
         }
         // Overlays go only after all disks are synced: without it, it was folded.
@@ -80,7 +89,7 @@ fn finish_interrupted(
             true => return Err(unfinished(&format!("{} is no overlay of ours", entry.overlay.display()))),
         };
         disk.lock_for_writing()?;
-        parts.push(Part { disk, overlay, target: disk.open_for_writing()? });
+        parts.push(Part { disk, overlay });
     }
     let result = finish(journal, &parts, Stage::Recover, observer, timings).map_err(interrupted);
     disks.iter().for_each(Disk::unlock_writing);
@@ -89,12 +98,15 @@ fn finish_interrupted(
 
 /// Whether it is a qcow2 file of this user. The disk's lock says that nobody alive uses it.
 pub(super) fn is_image_of_ours(path: &Path) -> bool {
-    let is_ours = fs::symlink_metadata(path)
-        .is_ok_and(|there| there.is_file() && there.uid() == rustix::process::geteuid().as_raw());
     let mut magic = [0; 4];
-    is_ours
+    is_file_of_ours(path)
         && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
         && magic == *b"QFI\xfb"
+}
+
+fn is_file_of_ours(path: &Path) -> bool {
+    fs::symlink_metadata(path)
+        .is_ok_and(|there| there.is_file() && there.uid() == rustix::process::geteuid().as_raw())
 }
 
 fn unfinished(why: &str) -> Error {

@@ -1,5 +1,6 @@
 //! Commits against a model, whole, interrupted, and killed.
 
+mod laid_out;
 mod undo;
 
 use super::journal::{Journal, Work};
@@ -118,9 +119,9 @@ fn killed(specs: &[DiskSpec], journals: &[usize], folded: usize) {
     let mut entries = Vec::new();
     for (disk, overlay) in disks.iter().zip(&overlays.images) {
         let undo = places::undo(&disk.path, None).unwrap();
-        save_originals(disk, overlay, &places::draft(&undo)).unwrap();
+        save_originals(disk, overlay, None, &places::draft(&undo)).unwrap();
         let overlay = places::overlay(&disk.path, None).unwrap();
-        entries.push(entry(disk, &overlay, Some(undo), None).unwrap());
+        entries.push(entry(disk, &overlay, Some(undo), None, None).unwrap());
     }
     let journal = Journal::new(disks[0].path.clone(), Work::Conversion { target: "kvm".to_owned() }, entries);
     let aside = tempfile::tempdir().unwrap();

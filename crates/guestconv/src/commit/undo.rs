@@ -1,6 +1,7 @@
 //! Undo: what a conversion changed is put back from its undo files. It is a commit of its own, whose overlays they are.
 
 use super::journal::{Journal, Work, remove};
+use super::laid_out::LaidOut;
 use super::record::{Record, RecordDisk, State, exists};
 use super::{Part, entry, finish, interrupted, places};
 use crate::disks::{Disk, overlay};
@@ -76,7 +77,8 @@ pub(crate) fn undo(
             Error::new(ErrorKind::InvalidArgument, "undo-incomplete", message)
         })?;
         let part = part(disk, own, options)?;
-        entries.push(entry(disk, &own.undo, None, overlay_dir)?);
+        let laid_out = own.room.map(|room| LaidOut { head: None, room });
+        entries.push(entry(disk, &own.undo, None, laid_out, overlay_dir)?);
         parts.push(part);
     }
     let Some(head) = record.disks.first() else { return Err(missing()) };
@@ -115,10 +117,16 @@ fn part<'a>(disk: &'a Disk, own: &RecordDisk, options: &UndoOptions) -> Result<P
     if image.size() != overlay::size_bytes(own.size_bytes) {
         return Err(damaged("is of a disk of another size"));
     }
-    let fits = disk.format == own.format && disk.base.size() >= own.size_bytes;
+    let size_bytes = disk.base.size();
+    let fits = disk.format == own.format
+        && match own.room {
+            // What moves back must be where it was moved to.
+            Some(room) => size_bytes == room.new_size_bytes,
+            None => size_bytes >= own.size_bytes,
+        };
     let state = State::of(&disk.path, &disk.base, &image)
         .map_err(|error| Error::io("undo-failed", format_args!("look at {path}"), error))?;
-    let is_as_it_was = disk.base.size() == own.size_bytes && state == own.after;
+    let is_as_it_was = size_bytes == own.size_after_bytes() && state == own.after;
     if !fits || !(is_as_it_was || options.force) {
         let advice = match fits {
             true => "take a copy, or force the undo if you know that only its time or place has changed",
@@ -129,7 +137,8 @@ fn part<'a>(disk: &'a Disk, own: &RecordDisk, options: &UndoOptions) -> Result<P
         );
         return Err(Error::new(ErrorKind::Changed, "undo-disk-changed", message));
     }
-    Ok(Part { disk, overlay: Some(image), target: disk.open_for_writing()? })
+    disk.open_for_writing()?;
+    Ok(Part { disk, overlay: Some(image) })
 }
 
 fn missing() -> Error {

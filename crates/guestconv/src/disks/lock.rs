@@ -94,6 +94,15 @@ impl Lock {
     }
 }
 
+impl Drop for Lock {
+    /// A child that was started meanwhile has the file open until it executes its program, and with it the lock.
+    fn drop(&mut self) {
+        for byte in (0..=RESIZE).flat_map(|permission| [USED + permission, UNSHARED + permission]) {
+            drop(self.set(byte, libc::F_UNLCK));
+        }
+    }
+}
+
 /// Network file systems without a lock service cannot lock: QEMU goes on without there, and so do we.
 fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::EOPNOTSUPP | libc::EINVAL | libc::ENOSYS))

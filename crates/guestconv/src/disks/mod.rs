@@ -10,7 +10,7 @@ mod server;
 mod spec;
 mod view;
 
-pub(crate) use extent::Extent;
+pub(crate) use extent::{Extent, of_file as file_extent};
 pub use image::ImageFormat;
 pub(crate) use image::open as open_image;
 pub(crate) use image::{Access, Image};
@@ -20,8 +20,10 @@ pub(crate) use view::{Part, View};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Traffic;
+use imago::FormatAccess;
 use lock::Lock;
 use std::fs;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -130,6 +132,11 @@ impl Disk {
     /// Opens the image a second time, for the commit to write.
     pub(crate) fn open_for_writing(&self) -> Result<Image> {
         image::open(&self.spec, self.format, Access::Write)
+    }
+
+    /// Opens the image a second time, alone, so that its size may change.
+    pub(crate) fn open_to_resize(&self) -> io::Result<FormatAccess<imago::file::File>> {
+        image::open_alone(&self.spec, self.format, Access::Write).map_err(io::Error::other)
     }
 
     /// Forgets what was read of the image: it was written by another access.

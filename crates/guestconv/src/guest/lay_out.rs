@@ -45,7 +45,7 @@ impl Guest {
         let mut overlays = Overlays::new(&self.disks, self.options.overlay_dir.as_deref())?;
         for lay_out in lay_outs(plan) {
             let number = disk_of(&self.disks, lay_out)?;
-            grub.iter().try_for_each(|grub| overlays.lay_out(number, lay_out, grub))?;
+            grub.iter().try_for_each(|grub| overlays.lay_out(&self.disks, number, lay_out, grub))?;
         }
         Ok(overlays)
     }

@@ -78,7 +78,7 @@ fn an_undo_file_has_only_originals() {
     overlay.write(&same[..1 << 20], 0).unwrap(); // written, and no other than before
     overlay.write(&[9; 512][..], 2 << 20).unwrap();
     let draft = dir.path().join("undo");
-    save_originals(&disks[0], overlay, &draft).unwrap();
+    save_originals(&disks[0], overlay, None, &draft).unwrap();
     let undo = disks::overlay::open(None, &draft).unwrap();
     let (mut offset, mut found) = (0, Vec::new());
     while offset < undo.size() {
@@ -171,7 +171,7 @@ fn a_killed_undo_is_finished_by_the_next_open_or_had_not_begun() {
             let entries: Vec<JournalDisk> = disks
                 .iter()
                 .zip(&record.disks)
-                .map(|(disk, own)| entry(disk, &own.undo, None, None).unwrap())
+                .map(|(disk, own)| entry(disk, &own.undo, None, None, None).unwrap())
                 .collect();
             let journal = Journal::new(disks[0].path.clone(), Work::Undo, entries);
             journal.write().unwrap();
