@@ -25,6 +25,8 @@ pub struct MenuEntry {
     pub files: Vec<(String, String)>,
     /// The file of `initrd`.
     pub initrd: Option<String>,
+    /// What `chainloader` starts, another boot loader: `+1`.
+    pub chainloads: Option<String>,
 }
 
 /// Where a command line is.
@@ -50,6 +52,9 @@ pub fn parse(text: &str) -> Menu {
                 entry.files.push((file.to_owned(), arguments.to_owned()));
             }
             ("initrd", Some(entry)) => entry.initrd = Some(value),
+            ("chainloader", Some(entry)) => {
+                entry.chainloads = Some(line.file_and_arguments().0.to_owned());
+            }
             _ => {}
         }
     }
@@ -176,6 +181,7 @@ mod tests {
             root: some(root),
             files: files(all),
             initrd,
+            chainloads: None,
         };
         assert_eq!(
             parse(TEXT),
@@ -189,7 +195,7 @@ mod tests {
                         &[("/xen.gz", "dom0_mem=1"), ("/vmlinuz-2", "root=/dev/hda1"), ("/initrd-2", "")],
                         None
                     ),
-                    entry("Other", "(hd0,1)", &[], None),
+                    MenuEntry { chainloads: some("+1"), ..entry("Other", "(hd0,1)", &[], None) },
                 ],
             }
         );

@@ -10,6 +10,7 @@ mod menu;
 
 use super::bls::{self, BlsFile};
 use super::{Config, Entry, Loader, LoaderKind, Role, paths};
+use crate::finding::Finding;
 use crate::formats::{cmdline, grub_cfg, grubenv};
 use crate::linux::{Probe, devices};
 use crate::path::{GuestPath, guest_path};
@@ -36,7 +37,10 @@ pub(super) fn loads_initramfs(command: &str) -> bool {
 ///
 /// # Errors
 /// [`ReadError`] if a file that is there cannot be read.
-pub(super) fn facts(probe: &Probe<'_>) -> Result<Option<(Loader, Vec<Entry>)>, ReadError> {
+pub(super) fn facts(
+    probe: &Probe<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<(Loader, Vec<Entry>)>, ReadError> {
     let mut files = Files { probe, configs: Vec::new() };
     for directory in menu_directories(probe)? {
         for (name, role) in [
@@ -59,7 +63,7 @@ pub(super) fn facts(probe: &Probe<'_>) -> Result<Option<(Loader, Vec<Entry>)>, R
     let mut uses_bls = false;
     for menu in &menus {
         let environment = files.environment_beside(&menu.path);
-        let shown = menu_entries(probe, menu, &environment, &bls_files)?;
+        let shown = menu_entries(probe, menu, &environment, &bls_files, findings)?;
         uses_bls |= shown.uses_bls;
         for mut entry in shown.entries {
             // The first menu with a default decides; entries that two menus share are told once.
@@ -143,9 +147,14 @@ fn menu_entries(
     file: &TextFile,
     environment: &[(String, String)],
     bls_files: &[BlsFile],
+    findings: &mut Vec<Finding>,
 ) -> Result<Shown, ReadError> {
     let bls: Vec<_> = bls_files.iter().map(|file| menu::Bls { id: &file.id, title: file.title() }).collect();
     let followed = menu::follow(&file.text, environment, &bls);
+    for other in &followed.others {
+        let what = other.chainloads.as_deref().unwrap_or_default();
+        super::add_other(probe, &file.path, &other.title, other.root.as_deref(), what, findings);
+    }
     let mut entries = Vec::new();
     for shown in followed.entries {
         let of_bls = shown.bls.and_then(|at| bls_files.get(at));

@@ -6,6 +6,7 @@
 //! system on the whole disk, and wrong where the disk has a partition table.
 
 use super::{Config, Entry, Loader, LoaderKind, Role, paths};
+use crate::finding::Finding;
 use crate::formats::cmdline;
 use crate::formats::grub_legacy::{Menu, is_hypervisor, parse, with_partitions};
 use crate::linux::{Probe, devices};
@@ -25,7 +26,10 @@ const MENUS: [&str; 5] = [
 ///
 /// # Errors
 /// [`ReadError`] if a file that is there cannot be read.
-pub(super) fn facts(probe: &Probe<'_>) -> Result<Option<(Loader, Vec<Entry>)>, ReadError> {
+pub(super) fn facts(
+    probe: &Probe<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<(Loader, Vec<Entry>)>, ReadError> {
     let mut configs: Vec<Config> = Vec::new();
     for path in MENUS {
         super::add_config(probe, &mut configs, &guest_path(path), Role::Menu)?;
@@ -33,7 +37,14 @@ pub(super) fn facts(probe: &Probe<'_>) -> Result<Option<(Loader, Vec<Entry>)>, R
     let Some(first) = configs.first().map(|config| config.file.path.clone()) else { return Ok(None) };
     let mut entries = Vec::new();
     for Config { file, .. } in &configs {
-        entries.extend(menu_entries(probe, &file.path, &parse(&file.text), entries.is_empty())?);
+        let menu = parse(&file.text);
+        entries.extend(menu_entries(probe, &file.path, &menu, entries.is_empty())?);
+        for (entry, what) in menu.entries.iter().filter_map(|entry| Some((entry, entry.chainloads.as_ref()?)))
+        {
+            let root = entry.root.as_deref().map(device_name);
+            let what = with_device_name(what);
+            super::add_other(probe, &file.path, &entry.title, root.as_deref(), &what, findings);
+        }
     }
     super::add_config(probe, &mut configs, &guest_path("/boot/grub/device.map"), Role::DeviceMap)?;
     let disk = paths::disk_of(probe, &first);

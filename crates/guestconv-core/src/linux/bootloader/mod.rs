@@ -148,11 +148,11 @@ pub struct Entry {
 /// # Errors
 /// [`ReadError`] if a file that is there cannot be read.
 pub fn facts(probe: &Probe<'_>, findings: &mut Vec<Finding>) -> Result<Facts, ReadError> {
-    let grub2 = grub2::facts(probe)?;
+    let grub2 = grub2::facts(probe, findings)?;
     let is_bls = |config: &Config| config.role == Role::BlsEntry;
     let grub_reads_bls = grub2.as_ref().is_some_and(|(loader, _)| loader.configs.iter().any(is_bls));
     // A menu of GRUB legacy that an upgrade left behind is not what boots.
-    let legacy = if grub2.is_some() { None } else { grub_legacy::facts(probe)? };
+    let legacy = if grub2.is_some() { None } else { grub_legacy::facts(probe, findings)? };
     let has_grub = grub2.is_some() || legacy.is_some();
     let extlinux = if has_grub { None } else { extlinux::facts(probe)? };
     let systemd = systemd_boot::facts(probe, grub_reads_bls, findings)?;
@@ -165,6 +165,27 @@ pub fn facts(probe: &Probe<'_>, findings: &mut Vec<Finding>) -> Result<Facts, Re
         );
     }
     Ok(facts)
+}
+
+/// Tells of an entry that starts another boot loader, `what` on the device `root` unless it names one itself: what that
+/// starts is no root of ours, so it is named and left alone.
+fn add_other(
+    probe: &Probe<'_>,
+    menu: &GuestPath,
+    title: &str,
+    root: Option<&str>,
+    what: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let named = what.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(device, _)| device);
+    let device = named.or(root).and_then(|name| paths::device(probe.layout, name));
+    let place = device.map(|device| format!(" on {device}")).unwrap_or_default();
+    let text =
+        format!("the menu starts \"{title}\"{place} by its own boot loader; system and entry are left alone");
+    let finding = Finding::warning("system-left", text).about(menu.as_str());
+    if !findings.contains(&finding) {
+        findings.push(finding);
+    }
 }
 
 /// Adds a file, by the path that links lead to, unless it is there already.

@@ -9,7 +9,7 @@ const ENTRIES_CAP: usize = 1000;
 const VARIABLES_CAP: usize = 200;
 const VALUE_CAP_BYTES: usize = 4 << 10;
 
-/// An entry of the menu that starts a kernel.
+/// An entry of the menu that starts a kernel, or another boot loader.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct MenuEntry {
     pub(super) title: String,
@@ -19,6 +19,8 @@ pub(super) struct MenuEntry {
     pub(super) kernel: String,
     pub(super) arguments: Vec<String>,
     pub(super) initrds: Vec<String>,
+    /// What it hands over to, if that is another boot loader: `+1`, a file.
+    pub(super) chainloads: Option<String>,
     /// Set by `blscfg`: which of the Boot Loader Specification's entries this is.
     pub(super) bls: Option<usize>,
     pub(super) default: bool,
@@ -35,6 +37,8 @@ pub(super) struct Bls<'a> {
 /// What GRUB would show, and the variables that it had in the end.
 pub(super) struct Menu {
     pub(super) entries: Vec<MenuEntry>,
+    /// Those that start another boot loader.
+    pub(super) others: Vec<MenuEntry>,
     pub(super) variables: BTreeMap<String, String>,
     pub(super) uses_bls: bool,
 }
@@ -60,8 +64,9 @@ pub(super) fn follow(text: &str, environment: &[(String, String)], bls: &[Bls<'_
     if let Some(entry) = chosen.and_then(|chosen| entries.get_mut(chosen)) {
         entry.default = true;
     }
+    let others = entries.extract_if(.., |entry| entry.chainloads.is_some()).collect();
     entries.retain(|entry| entry.bls.is_some() || !entry.kernel.is_empty());
-    Menu { entries, variables: state.variables, uses_bls: state.uses_bls }
+    Menu { entries, others, variables: state.variables, uses_bls: state.uses_bls }
 }
 
 impl MenuEntry {
@@ -230,6 +235,7 @@ impl State<'_> {
             "blscfg" => self.add_bls(),
             name if super::starts_kernel(name) => self.kernel(arguments),
             name if super::loads_initramfs(name) => self.initrds(arguments),
+            "chainloader" => self.chainloader(arguments),
             "module" | "module2" | "xen_module" => {
                 let waits = self.current().is_some_and(|entry| entry.kernel.is_empty());
                 let file = arguments.iter().position(|word| !word.text().starts_with("--"));
@@ -263,6 +269,15 @@ impl State<'_> {
         let root = Some(self.value("root")).filter(|root| !root.is_empty());
         if let Some(entry) = self.current() {
             (entry.kernel, entry.arguments, entry.root) = (kernel, arguments, root);
+        }
+    }
+
+    fn chainloader(&mut self, words: &[Word]) {
+        let mut all = words.iter().map(|word| self.carried(word)).skip_while(|word| word.starts_with("--"));
+        let what = all.next().unwrap_or_default();
+        let root = Some(self.value("root")).filter(|root| !root.is_empty());
+        if let Some(entry) = self.current() {
+            (entry.chainloads, entry.root) = (Some(what), root);
         }
     }
 

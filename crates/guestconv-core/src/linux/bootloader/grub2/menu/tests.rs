@@ -40,12 +40,18 @@ submenu 'Advanced options' $menuentry_id_option 'gnulinux-advanced-u1' {
 		linux	/vmlinuz-2 root=LABEL=L
 	}
 }
-menuentry 'Windows' { chainloader +1 }
+menuentry 'Windows' { set root='hd0,msdos2'
+ chainloader --force +1 }
 menuentry 'Xen' { multiboot /xen.gz dom0_mem=1
  module /vmlinuz-3 placeholder root=/dev/sda1
  module --nounzip /initrd-3
 }
 "#;
+
+fn others(menu: &Menu) -> Vec<(&str, Option<&str>, Option<&str>)> {
+    let fields = menu.others.iter();
+    fields.map(|entry| (entry.title.as_str(), entry.root.as_deref(), entry.chainloads.as_deref())).collect()
+}
 
 fn titles(menu: &Menu) -> Vec<(&str, bool)> {
     menu.entries.iter().map(|entry| (entry.title.as_str(), entry.default)).collect()
@@ -58,6 +64,7 @@ fn a_menu_is_followed() {
         titles(&menu),
         [("Debian", true), ("Debian, 1 (recovery mode)", false), ("Debian, 2", false), ("Xen", false)]
     );
+    assert_eq!(others(&menu), [("Windows", Some("hd0,msdos2"), Some("+1"))]);
     let place = |number: usize, title: &str, id: &str| (number, title.to_owned(), id.to_owned());
     assert_eq!(
         menu.entries[0],
@@ -68,6 +75,7 @@ fn a_menu_is_followed() {
             kernel: "/vmlinuz-1".into(),
             arguments: ["root=UUID=u1", "ro", "$extra", "quiet"].map(str::to_owned).to_vec(),
             initrds: vec!["/ucode".into(), "/initrd-1".into()],
+            chainloads: None,
             bls: None,
             default: true,
             place: vec![place(0, "Debian", "gnulinux-simple-u1")],
