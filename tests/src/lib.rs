@@ -12,11 +12,13 @@
 
 pub mod json_schema;
 pub mod programs;
+mod subjects;
 
 pub use guestconv_core::fixtures::relaxng;
+pub use subjects::{EXAMPLES, SUBJECTS, Subject};
 
 use guestconv::core::change::Change;
-use guestconv::core::hardware::{Hardware, HardwareFirmware};
+use guestconv::core::hardware::Hardware;
 use guestconv::core::path::GuestPath;
 use guestconv::core::plan::{Nic, Plan, PlanOptions, PlanRoot};
 use guestconv::prove::{
@@ -34,84 +36,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// A guest that the house builds, and what must be true of it before and after.
-pub struct Subject {
-    /// Its name: `debian-12-dep`.
-    pub name: &'static str,
-    /// The target that it is converted for.
-    pub target: &'static str,
-    /// What starts it.
-    pub firmware: HardwareFirmware,
-    /// Its root device once it runs on virtio disks.
-    pub root: &'static str,
-    /// Its interfaces, and the address of each that has a static one.
-    pub nics: &'static [(&'static str, Option<&'static str>)],
-}
-
-/// All guests of the line.
-pub const SUBJECTS: &[Subject] = &[
-    Subject {
-        name: "debian-12",
-        target: "rhev-3.1",
-        firmware: HardwareFirmware::Bios,
-        root: "/dev/vda1",
-        nics: &[("eth0", None)],
-    },
-    Subject {
-        name: "debian-12-dep",
-        target: "rhev-3.1",
-        firmware: HardwareFirmware::Bios,
-        root: "/dev/mapper/vg0-root",
-        nics: &[("ens192", Some("10.0.2.77"))],
-    },
-    Subject {
-        name: "debian-12-extlinux",
-        target: "rhev-3.1",
-        firmware: HardwareFirmware::Bios,
-        root: "/dev/vda1",
-        nics: &[("ens192", Some("10.0.2.82"))],
-    },
-    Subject {
-        name: "debian-13-efi",
-        target: "kvm",
-        firmware: HardwareFirmware::Uefi,
-        root: "/dev/vda2",
-        nics: &[("ens192", Some("10.0.2.78"))],
-    },
-    Subject {
-        name: "debian-13-btrfs",
-        target: "kvm",
-        firmware: HardwareFirmware::Uefi,
-        root: "/dev/vda2",
-        nics: &[("ens192", Some("10.0.2.81"))],
-    },
-    Subject {
-        name: "multi-boot",
-        target: "kvm",
-        firmware: HardwareFirmware::Bios,
-        root: "/dev/vda1",
-        nics: &[("ens192", Some("10.0.2.79"))],
-    },
-    Subject {
-        name: "rhel-6.4",
-        target: "rhev-3.1",
-        firmware: HardwareFirmware::Bios,
-        root: "/dev/mapper/vg_guest-lv_root",
-        nics: &[("eth0", Some("10.0.2.82")), ("eth1", Some("10.0.3.82"))],
-    },
-];
-
-/// The guests that the examples convert, in C and in Python. They are converted for the examples' target.
-pub const EXAMPLES: [&str; 2] = ["debian-12-dep", "rhel-6.4"];
-
 /// A copy of a guest that a test may do anything to; it goes with this.
 pub struct Copy {
     /// What it is a copy of.
     pub subject: &'static Subject,
-    /// The copy.
+    /// The copy of the first disk.
     pub disk: PathBuf,
-    /// The guest as it was built.
+    /// The first disk as it was built.
     pub original: PathBuf,
+    /// The copies of the other disks, each with the disk as it was built.
+    pub further: Vec<(PathBuf, PathBuf)>,
     /// The directory of the copy, with nothing else in it.
     pub directory: TempDir,
 }
@@ -155,7 +89,11 @@ pub fn copy(name: &str) -> Option<Copy> {
     let directory = tempfile::Builder::new().prefix("guestconv-test-").tempdir_in("/var/tmp").unwrap();
     let disk = directory.path().join("disk.raw");
     copy_sparse(&original, &disk);
-    Some(Copy { subject, disk, original, directory })
+    let beside = |name: &String| (directory.path().join(name), original.with_file_name(name));
+    let built = (2..).map(|number| beside(&format!("disk-{number}.raw")));
+    let further: Vec<_> = built.take_while(|(_, original)| original.is_file()).collect();
+    further.iter().for_each(|(disk, original)| copy_sparse(original, disk));
+    Some(Copy { subject, disk, original, further, directory })
 }
 
 /// Returns the disk of the guest of that name as it was built, to be read only; `None`, with a word on stderr, if there is
@@ -199,7 +137,14 @@ impl Copy {
     /// # Panics
     /// If it cannot be opened.
     pub fn open(&self, options: Options) -> Guest {
-        Guest::open(vec![DiskSpec { format: Format::Raw, ..DiskSpec::new(&self.disk) }], options).unwrap()
+        let disk = |(disk, _): (PathBuf, PathBuf)| DiskSpec { format: Format::Raw, ..DiskSpec::new(disk) };
+        Guest::open(self.disks().into_iter().map(disk).collect(), options).unwrap()
+    }
+
+    /// Returns the disks in order, each with the disk as it was built.
+    pub fn disks(&self) -> Vec<(PathBuf, PathBuf)> {
+        let first = (self.disk.clone(), self.original.clone());
+        std::iter::once(first).chain(self.further.iter().cloned()).collect()
     }
 
     /// Returns the wishes of the conversion: each interface gets a card with a MAC address of ours.
@@ -214,9 +159,9 @@ impl Copy {
         }
     }
 
-    /// Returns whether the disk is still what was built, bit for bit.
+    /// Returns whether the disks are still what was built, bit for bit.
     pub fn is_pristine(&self) -> bool {
-        are_identical(&self.disk, &self.original)
+        are_pristine(&self.disks())
     }
 
     /// Returns what is in the directory of the copy.
@@ -236,21 +181,51 @@ impl Copy {
     /// # Panics
     /// If it cannot be booted.
     pub fn boot(&self, hardware: &Hardware) -> Proof {
+        self.boot_of(self.subject, hardware)
+    }
+
+    /// The same, when it is this system that starts.
+    ///
+    /// # Panics
+    /// If it cannot be booted.
+    pub fn boot_of(&self, system: &Subject, hardware: &Hardware) -> Proof {
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
-        let expected = self.subject.nics.iter().map(|(name, static_address)| ExpectedNic {
+        let expected = system.nics.iter().map(|(name, static_address)| ExpectedNic {
             id: (*name).to_owned(),
             addresses: static_address.iter().map(|text| address(text)).collect(),
         });
         let options = ProveOptions {
             login: Some(Login { user: "root".into(), password: "guestconv".into() }),
             expected: expected.collect(),
-            evidence: Some(env::temp_dir().join("guestconv-boots").join(self.subject.name)),
+            evidence: Some(env::temp_dir().join("guestconv-boots").join(system.name)),
             accelerator: Accelerator::Probe,
             ..ProveOptions::default()
         };
-        let disk = ProofDisk { path: self.disk.clone(), format: ProofFormat::Raw };
+        let disk = |(path, _): (PathBuf, PathBuf)| ProofDisk { path, format: ProofFormat::Raw };
+        let disks: Vec<_> = self.disks().into_iter().map(disk).collect();
         let _turn = boot_lock();
-        prove(&[disk], &Machine::of(hardware), &options).unwrap()
+        prove(&disks, &Machine::of(hardware), &options).unwrap()
+    }
+
+    /// Sets what GRUB starts next, once: an entry's title or id. `start_bytes` is where on the first disk the file system
+    /// with GRUB's environment block begins, ext4.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    pub fn start_next(&self, entry: &str, start_bytes: u64) {
+        let mut block = format!("# GRUB Environment Block\nnext_entry={entry}\n");
+        block.extend(std::iter::repeat_n('#', 1024 - block.len()));
+        let file = self.directory.path().join("grubenv");
+        fs::write(&file, block).unwrap();
+        let disk = format!("{}?offset={start_bytes}", self.disk.display());
+        for request in
+            ["rm /boot/grub/grubenv".to_owned(), format!("write {} /boot/grub/grubenv", file.display())]
+        {
+            let mut debugfs = Command::new("debugfs");
+            let output = debugfs.args(["-w", "-R", &request, &disk]).output().unwrap();
+            assert!(output.status.success(), "{request}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        fs::remove_file(file).unwrap();
     }
 }
 
@@ -326,6 +301,11 @@ fn place(root: &PlanRoot, path: &GuestPath) -> (String, String) {
     let inside = path.as_str().strip_prefix(mount.mountpoint.as_str().trim_end_matches('/')).unwrap();
     let subvolume = mount.subvolume.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
     (mount.device.to_string(), format!("{subvolume}{inside}"))
+}
+
+/// Returns whether disks are what was built, bit for bit.
+pub fn are_pristine(disks: &[(PathBuf, PathBuf)]) -> bool {
+    disks.iter().all(|(disk, original)| are_identical(disk, original))
 }
 
 /// Returns whether two files hold the same.

@@ -9,29 +9,38 @@
 use guestconv::core::change::Change;
 use guestconv::core::describe::describe;
 use guestconv::core::description::Choices;
+use guestconv::core::finding::Finding;
+use guestconv::core::hardware::HardwareFirmware;
 use guestconv::core::knowledge::target;
+use guestconv::core::layout::DeviceName;
+use guestconv::core::plan::Plan;
 use guestconv::{ConvertOptions, Event, Options, Stage, UndoOptions};
 use guestconv_core::fixtures::rhel64;
 use guestconv_system_tests::{
-    are_identical, assert_as_before, copy, differing, json_schema, planned, relaxng,
+    Copy, are_pristine, assert_as_before, copy, differing, json_schema, planned, relaxng,
 };
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What is beside a disk after its conversion.
-const WITH_UNDO: [&str; 3] = ["disk.raw", "disk.raw.guestconv-undo", "disk.raw.guestconv-undo.json"];
+/// What is beside each disk after a conversion.
+const UNDO: [&str; 2] = [".guestconv-undo", ".guestconv-undo.json"];
 
-/// Converts a copy of the guest, and back, and again, and asserts all that must be true of every conversion.
-fn line(name: &str) {
-    let Some(copy) = copy(name) else { return };
+/// Converts a copy of the guest, and back, and again, and asserts all that must be true of every conversion. Returns the
+/// copy, converted, and the plan; `None` if there is no such guest.
+fn line(name: &str) -> Option<(Copy, Plan)> {
+    let copy = copy(name)?;
     let target = copy.subject.target;
+    let disks = copy.files();
+    let beside = |disk: &String| ["", UNDO[0], UNDO[1]].map(|end| format!("{disk}{end}"));
+    let with_undo: Vec<String> = disks.iter().flat_map(beside).collect();
     let was_untouched = Arc::new(AtomicBool::new(false));
     let observer = {
-        let (was_untouched, disk, original) =
-            (Arc::clone(&was_untouched), copy.disk.clone(), copy.original.clone());
+        let (was_untouched, disks) = (Arc::clone(&was_untouched), copy.disks());
         move |event: &Event<'_>| {
             if *event == Event::Started(Stage::Commit) {
-                was_untouched.store(are_identical(&disk, &original), Ordering::SeqCst);
+                was_untouched.store(are_pristine(&disks), Ordering::SeqCst);
             }
         }
     };
@@ -47,15 +56,15 @@ fn line(name: &str) {
     let convert_options =
         ConvertOptions { choices: choices.clone(), plan: options.clone(), ..ConvertOptions::default() };
     guest.convert(&plan, &convert_options).unwrap();
-    assert_eq!(copy.files(), WITH_UNDO, "{name}: the undo file is left beside the disk, and no more");
+    assert_eq!(copy.files(), with_undo, "{name}: the undo file is left beside the disk, and no more");
     guest.undo(&UndoOptions::default()).unwrap();
     assert!(copy.is_pristine(), "{name}: an undo brings back every bit");
-    assert_eq!(copy.files(), ["disk.raw"], "{name}: something is left by the undo");
+    assert_eq!(copy.files(), disks, "{name}: something is left by the undo");
     let outcome = guest.convert(&plan, &convert_options).unwrap();
     assert!(was_untouched.load(Ordering::SeqCst), "{name}: the disk changed before the commit");
     assert!(!copy.is_pristine(), "{name}: the commit did not reach the disk");
     guest.discard_undo().unwrap();
-    assert_eq!(copy.files(), ["disk.raw"], "{name}: something is left beside the disk");
+    assert_eq!(copy.files(), disks, "{name}: something is left beside the disk");
 
     let after = guest.manifest().unwrap();
     let planned = planned(&plan);
@@ -83,6 +92,24 @@ fn line(name: &str) {
         json_schema::assert_valid(schema, &document.unwrap());
     }
     assert_as_before(copy.subject, copy.subject.root, &proof);
+    Some((copy, plan))
+}
+
+/// The same, and each other system starts by its entry of the menu.
+fn line_of_all(name: &str) -> Option<(Copy, Plan)> {
+    let (copy, plan) = line(name)?;
+    for (entry, system) in copy.subject.others {
+        copy.start_next(entry, partition(&copy, &plan.roots[0].device).0);
+        assert_as_before(system, system.root, &copy.boot_of(system, &plan.hardware));
+    }
+    Some((copy, plan))
+}
+
+/// Returns where a partition of the first disk begins, and its length, in bytes.
+fn partition(copy: &Copy, device: &DeviceName) -> (u64, u64) {
+    let mut guest = copy.open(Options::default());
+    let (_, partition) = guest.inspect().unwrap().layout.partition(device).unwrap();
+    (partition.start_bytes, partition.size_bytes)
 }
 
 #[test]
@@ -111,8 +138,38 @@ fn debian_13_btrfs() {
 }
 
 #[test]
+fn ec2_hvm() {
+    let Some((copy, mut plan)) = line("ec2-hvm") else { return };
+    // Its own boot loader is for both.
+    plan.hardware.firmware = HardwareFirmware::Uefi;
+    assert_as_before(copy.subject, copy.subject.root, &copy.boot(&plan.hardware));
+}
+
+#[test]
 fn multi_boot() {
-    line("multi-boot");
+    line_of_all("multi-boot");
+}
+
+/// What is no Linux is named, and left alone: not a bit of it changes, and of the menu only the other system's line.
+#[test]
+fn multi_boot_two_disks() {
+    let Some((copy, plan)) = line_of_all("multi-boot-two-disks") else { return };
+    let left: Vec<_> = plan.findings.iter().filter(|finding| finding.code == "system-left").collect();
+    let text = "the menu starts \"MS-DOS 5.x/6.x/Win3.1 (on /dev/sda2)\" on /dev/sda2 by its own boot loader; \
+                system and entry are left alone";
+    let expected = Finding::warning("system-left", text).about("/boot/grub/grub.cfg");
+    assert_eq!(left, [&expected]);
+    let lines = edited(&plan, "/boot/grub/grub.cfg");
+    let [(was, is)] = lines.as_slice() else { panic!("one line of the menu changes: {lines:?}") };
+    assert_eq!(*is, was.replace("root=/dev/sdb1", "root=UUID=6c1fa20c-0001-4001-8001-000000000001"));
+
+    let (start_bytes, size_bytes) = partition(&copy, &DeviceName("/dev/sda2".to_owned()));
+    let [is, was] = [&copy.disk, &copy.original].map(|disk| {
+        let mut bytes = vec![0; usize::try_from(size_bytes).unwrap()];
+        File::open(disk).unwrap().read_exact_at(&mut bytes, start_bytes).unwrap();
+        bytes
+    });
+    assert!(is == was, "the system that is no Linux changed");
 }
 
 #[test]
@@ -130,23 +187,27 @@ fn rhel_6_4_is_as_the_seed_has_it() {
     let expected = describe(&rhel64::facts(), target(copy.subject.target).unwrap(), &[]);
     assert_eq!(described.to_xml(), expected.to_xml());
     let plan = guest.plan(copy.subject.target, &described.choices(), &copy.plan_options()).unwrap();
+    let edited: Vec<_> = edited(&plan, "/boot/grub/grub.conf");
+    let edited: Vec<_> = edited.iter().map(|(was, is)| is.strip_prefix(was.as_str())).collect();
+    assert_eq!(edited, [Some(" console=tty0 console=ttyS0")]);
+}
+
+/// Returns each line of a file that a plan changes, before and after; the number of lines stays.
+fn edited(plan: &Plan, path: &str) -> Vec<(String, String)> {
     let changes = plan.steps.iter().flat_map(|step| &step.changes);
-    let menus = changes.filter_map(|change| match change {
-        Change::Write { path, before: Some(before), after, .. }
-            if path.as_str() == "/boot/grub/grub.conf" =>
-        {
+    let texts = changes.filter_map(|change| match change {
+        Change::Write { path: written, before: Some(before), after, .. } if written.as_str() == path => {
             Some((before, after))
         }
         _ => None,
     });
-    let edited: Vec<_> = menus
+    texts
         .flat_map(|(before, after)| {
-            assert_eq!(before.lines().count(), after.lines().count());
+            assert_eq!(before.lines().count(), after.lines().count(), "{path}");
             before.lines().zip(after.lines()).filter(|(was, is)| was != is)
         })
-        .map(|(was, is)| is.strip_prefix(was))
-        .collect();
-    assert_eq!(edited, [Some(" console=tty0 console=ttyS0")]);
+        .map(|(was, is)| (was.to_owned(), is.to_owned()))
+        .collect()
 }
 
 /// The document says `e1000` and `scsi-hd`, and its graphics are deleted: so is the guest, and so it boots.

@@ -1,0 +1,118 @@
+//! The guests that the house builds, and what is known of each.
+
+use guestconv::core::hardware::HardwareFirmware;
+
+/// A guest that the house builds, and what must be true of it before and after.
+pub struct Subject {
+    /// Its name: `debian-12-dep`.
+    pub name: &'static str,
+    /// The target that it is converted for.
+    pub target: &'static str,
+    /// What starts it.
+    pub firmware: HardwareFirmware,
+    /// Its root device once it runs on virtio disks.
+    pub root: &'static str,
+    /// Its interfaces, and the address of each that has a static one.
+    pub nics: &'static [(&'static str, Option<&'static str>)],
+    /// The systems beside the first, each with the title or id of the entry of the first's menu that starts it.
+    pub others: &'static [(&'static str, Subject)],
+}
+
+/// All guests of the line.
+pub const SUBJECTS: &[Subject] = &[
+    Subject {
+        name: "debian-12",
+        target: "rhev-3.1",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/vda1",
+        nics: &[("eth0", None)],
+        others: &[],
+    },
+    Subject {
+        name: "debian-12-dep",
+        target: "rhev-3.1",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/mapper/vg0-root",
+        nics: &[("ens192", Some("10.0.2.77"))],
+        others: &[],
+    },
+    Subject {
+        name: "debian-12-extlinux",
+        target: "rhev-3.1",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/vda1",
+        nics: &[("ens192", Some("10.0.2.82"))],
+        others: &[],
+    },
+    Subject {
+        name: "debian-13-efi",
+        target: "kvm",
+        firmware: HardwareFirmware::Uefi,
+        root: "/dev/vda2",
+        nics: &[("ens192", Some("10.0.2.78"))],
+        others: &[],
+    },
+    Subject {
+        name: "debian-13-btrfs",
+        target: "kvm",
+        firmware: HardwareFirmware::Uefi,
+        root: "/dev/vda2",
+        nics: &[("ens192", Some("10.0.2.81"))],
+        others: &[],
+    },
+    Subject {
+        name: "ec2-hvm",
+        target: "kvm",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/vda1",
+        nics: &[("eth0", Some("10.0.2.86"))],
+        others: &[],
+    },
+    Subject {
+        name: "multi-boot",
+        target: "kvm",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/vda1",
+        nics: &[("ens192", Some("10.0.2.79"))],
+        others: &[(
+            "Debian GNU/Linux 12 (bookworm) (on /dev/sda2)",
+            Subject {
+                name: "multi-boot-second",
+                target: "kvm",
+                firmware: HardwareFirmware::Bios,
+                root: "/dev/vda2",
+                nics: &[("ens192", Some("10.0.2.80"))],
+                others: &[],
+            },
+        )],
+    },
+    Subject {
+        name: "multi-boot-two-disks",
+        target: "kvm",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/vda1",
+        nics: &[("ens192", Some("10.0.2.87"))],
+        others: &[(
+            "osprober-gnulinux-simple-6c1fa20c-0001-4001-8001-000000000001",
+            Subject {
+                name: "multi-boot-two-disks-second",
+                target: "kvm",
+                firmware: HardwareFirmware::Bios,
+                root: "/dev/vdb1",
+                nics: &[("ens192", Some("10.0.2.88"))],
+                others: &[],
+            },
+        )],
+    },
+    Subject {
+        name: "rhel-6.4",
+        target: "rhev-3.1",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/mapper/vg_guest-lv_root",
+        nics: &[("eth0", Some("10.0.2.82")), ("eth1", Some("10.0.3.82"))],
+        others: &[],
+    },
+];
+
+/// The guests that the examples convert, in C and in Python. They are converted for the examples' target.
+pub const EXAMPLES: [&str; 2] = ["debian-12-dep", "rhel-6.4"];
