@@ -1,6 +1,7 @@
 //! What only a Linux root has, and the order of its parts. Each part reads in `facts` and decides in `plan`.
 
 pub mod bootloader;
+pub mod cloud_init;
 pub mod console;
 pub mod devices;
 pub mod distribution;
@@ -45,6 +46,8 @@ pub struct Facts {
     pub graphics: graphics::Facts,
     /// SELinux.
     pub selinux: selinux::Facts,
+    /// Where cloud-init looks for its data.
+    pub cloud_init: cloud_init::Facts,
     /// What hypervisors left behind.
     pub tools: tools::Facts,
 }
@@ -85,6 +88,7 @@ pub fn facts(
         console: console::facts(probe, findings)?,
         graphics: graphics::facts(probe, findings)?,
         selinux: selinux::facts(probe, findings)?,
+        cloud_init: cloud_init::facts(probe, findings)?,
         tools: tools::facts(probe, findings)?,
         kernels,
         bootloader,
@@ -103,6 +107,7 @@ pub fn plan(context: &Context<'_>, facts: &Facts, draft: &mut Draft) -> Result<(
     network::plan(context, &facts.network, draft);
     console::plan(context, facts, draft);
     graphics::plan(context, &facts.graphics, draft);
+    cloud_init::plan(context, &facts.cloud_init, draft);
     tools::plan(context, &facts.tools, draft);
     esp::plan(context, &facts.esp, draft);
     initramfs::plan(context, facts, draft)

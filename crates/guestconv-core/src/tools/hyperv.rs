@@ -28,6 +28,7 @@ pub(super) const FAMILY: Family = Family {
         "hyperv-daemons.hv-vss-daemon",
         "hyperv-daemons.hv-fcopy-daemon",
     ],
+    rules: &[],
     modules: &[],
     autostart: &[],
     filesystems: &[],

@@ -6,15 +6,18 @@
 //! Each family of tools has a file of its own beside this, which says how to see it and what it starts.
 
 mod autostart;
+mod ec2;
 mod hyperv;
 mod mounts;
 mod parallels;
 mod qemu;
+mod rules;
 mod services;
 mod virtualbox;
 mod vmware;
 mod xen;
 
+pub use rules::Rules;
 pub use services::Start;
 
 use crate::finding::Finding;
@@ -48,6 +51,9 @@ pub struct Found {
     pub evidence: Vec<GuestPath>,
     /// What starts its services.
     pub starts: Vec<Start>,
+    /// Its udev rules, as far as they start programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rules>,
 }
 
 /// A family of tools: how to see it, and what it starts.
@@ -60,6 +66,8 @@ struct Family {
     evidence: &'static [&'static str],
     /// Its services without suffix, mounts with theirs, by their systemd, SysV and upstart names.
     services: &'static [&'static str],
+    /// Names of its files of udev rules that start programs.
+    rules: &'static [&'static str],
     /// Modules that only it brings, which load nowhere else.
     modules: &'static [&'static str],
     /// Names of programs that sessions start by `/etc/xdg/autostart`.
@@ -68,8 +76,15 @@ struct Family {
     filesystems: &'static [&'static str],
 }
 
-const FAMILIES: [&Family; 6] =
-    [&vmware::FAMILY, &virtualbox::FAMILY, &hyperv::FAMILY, &xen::FAMILY, &parallels::FAMILY, &qemu::FAMILY];
+const FAMILIES: [&Family; 7] = [
+    &vmware::FAMILY,
+    &virtualbox::FAMILY,
+    &hyperv::FAMILY,
+    &xen::FAMILY,
+    &parallels::FAMILY,
+    &ec2::FAMILY,
+    &qemu::FAMILY,
+];
 
 /// Reads which tools are there and what starts them.
 ///
@@ -88,8 +103,12 @@ pub fn facts(probe: &Probe<'_>, _findings: &mut Vec<Finding>) -> Result<Facts, R
         }
         let starts: Vec<Start> =
             all.iter().filter(|start| family.services.contains(&start.service())).cloned().collect();
-        if !evidence.is_empty() || !starts.is_empty() {
-            facts.families.push(Found { family: family.id.to_owned(), evidence, starts });
+        let mut rules = Vec::new();
+        for name in family.rules {
+            rules.extend(rules::found(probe.tree, name)?);
+        }
+        if !evidence.is_empty() || !starts.is_empty() || !rules.is_empty() {
+            facts.families.push(Found { family: family.id.to_owned(), evidence, starts, rules });
         }
     }
     facts.files = autostart::files(probe.tree)?;
@@ -105,6 +124,9 @@ pub fn plan(context: &Context<'_>, facts: &Facts, draft: &mut Draft) {
         draft.step(context, &format!("tools/{}", family.id), &why, |step| {
             for start in found.iter().flat_map(|found| &found.starts) {
                 services::disable(step, start);
+            }
+            for rules in found.iter().flat_map(|found| &found.rules) {
+                rules::disable(step, rules);
             }
             for file in &facts.files {
                 step.edit(file, |text| without_family(file, text, family));

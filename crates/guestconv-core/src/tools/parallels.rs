@@ -7,6 +7,7 @@ pub(super) const FAMILY: Family = Family {
     name: "Parallels Tools",
     evidence: &["/usr/bin/prltoolsd", "/usr/lib/parallels-tools/install", "/var/lib/parallels-tools"],
     services: &["prltoolsd", "prltools_updater", "prl-tools-updater", "prl-x11"],
+    rules: &[],
     modules: &["prl_tg", "prl_fs", "prl_fs_freeze", "prl_eth", "prl_vid", "prl_notifier"],
     autostart: &["prlcc.desktop"],
     filesystems: &["prl_fs"],

@@ -10,6 +10,7 @@ pub(super) const FAMILY: Family = Family {
     name: "QEMU's guest agent",
     evidence: &["/usr/sbin/qemu-ga", "/usr/bin/qemu-ga", "/usr/libexec/qemu-ga"],
     services: &[],
+    rules: &[],
     modules: &[],
     autostart: &[],
     filesystems: &[],

@@ -49,6 +49,26 @@ fn apply(tree: &mut MemTree, steps: &[Step]) {
 }
 
 #[test]
+fn rules_of_udev_are_read_no_more() {
+    const NAME: &str = "53-ec2-network-interfaces.rules";
+    let own = format!("/etc/udev/rules.d/{NAME}");
+    let text = "# cards\n\nACTION==\"add\", SUBSYSTEM==\"net\", RUN+=\"/etc/network/ec2net.hotplug\"\n";
+    let commented = text.replace("ACTION", "# ACTION");
+    let mut etc = MemTree::of(&[(own.as_str(), text)]);
+    let mut vendor = MemTree::of(&[(format!("/usr/lib/udev/rules.d/{NAME}").as_str(), text)]);
+    let path = || guest_path("/etc/udev/rules.d/53-ec2-network-interfaces.rules");
+    let written = Change::Write { path: path(), before: Some(text.into()), after: commented, mode: None };
+    let masked = Change::Link { path: path(), before: None, to: "/dev/null".into() };
+    for (tree, expected) in [(&mut etc, written), (&mut vendor, masked)] {
+        let (steps, _) = planned(tree);
+        let changes: Vec<_> = steps.iter().map(|step| (step.id.as_str(), step.changes.as_slice())).collect();
+        assert_eq!(changes, [("tools/ec2", [expected].as_slice())]);
+        apply(tree, &steps);
+        assert_eq!(planned(tree).0, []);
+    }
+}
+
+#[test]
 fn whatever_starts_a_tool_is_disabled_once() {
     let unit = "/lib/systemd/system/open-vm-tools.service";
     let (wants, vgauth) = (

@@ -21,6 +21,7 @@ pub(super) const FAMILY: Family = Family {
         "virtualbox-guest-additions",
         "virtualbox-ose-guest-utils",
     ],
+    rules: &[],
     modules: &["vboxguest", "vboxsf", "vboxvideo", "vboxadd", "vboxvfs"],
     autostart: &["vboxclient.desktop", "virtualbox-guest-x11.desktop"],
     filesystems: &["vboxsf"],

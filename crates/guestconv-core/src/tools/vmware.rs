@@ -34,6 +34,7 @@ pub(super) const FAMILY: Family = Family {
         "vmware-caf-management-agent",
         "vmware-guestd",
     ],
+    rules: &[],
     modules: &["vmhgfs", "vmblock", "vmmemctl", "vmsync", "vmxnet", "vmdesched"],
     autostart: &["vmware-user.desktop", "vmware-user-suid-wrapper.desktop"],
     filesystems: &["vmhgfs", "fuse.vmhgfs-fuse", "vmhgfs-fuse"],

@@ -19,6 +19,7 @@ pub(super) const FAMILY: Family = Family {
         "xenserver-pv-tools",
         "xen-guest-agent",
     ],
+    rules: &[],
     modules: &["xenfs"],
     autostart: &[],
     filesystems: &["xenfs"],
