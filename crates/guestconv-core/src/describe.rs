@@ -33,6 +33,7 @@ pub fn describe(facts: &Facts, target: &Target, nics: &[Nic]) -> Description {
         Ok(lay_out) => lay_out.map(|lay_out| lay_out.finding()),
         Err(fault) => Some(Finding::error(&fault.code, fault.message)),
     });
+    findings.extend(lay_out::boot_loader_missing(facts));
     for fault in [hardware::arch(facts, target).err(), hardware::firmware(facts, target).err()] {
         findings.extend(fault.map(|fault| Finding::error(&fault.code, fault.message)));
     }

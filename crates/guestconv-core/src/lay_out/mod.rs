@@ -7,10 +7,12 @@
 
 mod after;
 mod display;
+mod missing;
 mod needed;
 #[cfg(test)]
 mod tests;
 
+pub use missing::boot_loader_missing;
 pub use needed::needed;
 
 use crate::layout::PartitionTable;

@@ -31,8 +31,7 @@ pub fn needed(facts: &Facts) -> Result<Option<LayOut>, PlanError> {
     }
     let Some(root) = facts.roots.first() else { return Ok(None) };
     let menu = menu(root);
-    let place = menu.as_ref().map_or_else(|| boot_folder(root), |(_, path)| path.clone());
-    let Some(mount) = root.mount_of(&place) else { return Ok(None) };
+    let Some(mount) = boot_mount(root) else { return Ok(None) };
     let is_boot_disk = |disk: &&Disk| disk.table.is_none() && devices::whole(disk) == mount.device;
     let Some(disk) = facts.layout.disks.iter().find(is_boot_disk) else { return Ok(None) };
     let Some((kind, menu)) = menu else {
@@ -82,6 +81,12 @@ pub fn needed(facts: &Facts) -> Result<Option<LayOut>, PlanError> {
         grub,
         before: content,
     }))
+}
+
+/// Returns the mount that holds the menu, or would hold it.
+pub(super) fn boot_mount(root: &Root) -> Option<&Mount> {
+    let place = menu(root).map_or_else(|| boot_folder(root), |(_, path)| path);
+    root.mount_of(&place)
 }
 
 /// Returns the menu that the guest starts by: what kind, and the file.

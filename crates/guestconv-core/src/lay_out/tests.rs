@@ -3,6 +3,7 @@
 use super::*;
 use crate::describe::describe;
 use crate::facts::{FACTS_SCHEMA, Facts, Firmware, Mount, Root};
+use crate::finding::Severity;
 use crate::fixtures;
 use crate::knowledge;
 use crate::layout::{BootCode, DeviceName, Disk, Filesystem, Layout};
@@ -95,6 +96,23 @@ fn the_old_content_becomes_partition_1_and_a_second_look_finds_nothing_to_do() {
     expected.findings.push(lay_out.finding());
     expected.findings.rotate_right(1);
     assert_eq!(before, expected);
+}
+
+#[test]
+fn a_disk_with_partitions_and_no_boot_loader_is_told_of() {
+    let mut facts = needed(&facts()).unwrap().unwrap().after(&facts());
+    let codes = |facts: &Facts| {
+        let described = describe(facts, knowledge::target("kvm").unwrap(), &[]);
+        let errors = described.findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+        let told = errors.map(|finding| (finding.code, finding.subject));
+        told.filter(|(code, _)| code != "no-driver").collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&facts), []);
+    facts.layout.disks[0].boot_code = None;
+    facts.firmware = Firmware::None;
+    assert_eq!(codes(&facts), [("boot-loader-missing".to_owned(), Some("sda".to_owned()))]);
+    facts.layout.disks[0].boot_code = Some(BootCode::Unknown);
+    assert_eq!(codes(&facts), []);
 }
 
 #[test]
