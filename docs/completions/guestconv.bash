@@ -101,7 +101,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__convert)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --no-undo --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -157,6 +157,14 @@ _guestconv() {
                     ;;
                 --rebuild)
                     COMPREPLY=($(compgen -W "append guest" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-format)
+                    COMPREPLY=($(compgen -W "raw qcow2" -- "${cur}"))
                     return 0
                     ;;
                 --hardware)

@@ -105,6 +105,9 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l nic -d '
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l libvirt-xml -d 'A libvirt domain XML: its network cards, in its order' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l rebuild -d 'How initramfs images get drivers that they lack' -r -f -a "append\t'A segment is appended; nothing of the guest is run'
 guest\t'The guest\'s own tool is run, inside the appliance'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l output -d 'Write the result into this new image and leave the disk alone; repeat it for each disk, in their order' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l output-format -d 'The format of the new images [default: that of each disk]' -r -f -a "raw\t'The bytes of the disk, with holes'
+qcow2\t'QEMU\'s copy-on-write format'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l hardware -d 'Write the machine that the target must give the guest, with its disks, instead of what was done' -r -f -a "libvirt\t'A libvirt domain, for virsh define. Name, memory, processors and network may be changed'
 qemu\t'A command that starts QEMU with KVM'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'

@@ -130,6 +130,15 @@ pub(crate) enum DiskFormat {
     Qcow2,
 }
 
+/// The format of a new image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// The bytes of the disk, with holes.
+    Raw,
+    /// QEMU's copy-on-write format.
+    Qcow2,
+}
+
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Progress {
@@ -232,6 +241,12 @@ pub(crate) struct Convert {
     /// Do not keep the originals of what changes: the conversion cannot be undone.
     #[arg(long, help_heading = "Conversion")]
     pub(crate) no_undo: bool,
+    /// Write the result into this new image and leave the disk alone; repeat it for each disk, in their order.
+    #[arg(long, value_name = "FILE", help_heading = "Conversion", conflicts_with_all = ["no_undo", "overlay_dir", "hardware"])]
+    pub(crate) output: Vec<PathBuf>,
+    /// The format of the new images [default: that of each disk].
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "output", help_heading = "Conversion")]
+    pub(crate) output_format: Option<OutputFormat>,
     /// Write the outcome as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -392,6 +407,10 @@ mod tests {
             ("plan a --target kvm --hardware qemu --json", Some(ErrorKind::ArgumentConflict)),
             ("convert a --target kvm --hardware libvirt --json", Some(ErrorKind::ArgumentConflict)),
             ("verify a --target kvm --no-undo", Some(ErrorKind::UnknownArgument)),
+            ("convert a --target kvm --output b --no-undo", Some(ErrorKind::ArgumentConflict)),
+            ("convert a --target kvm --output b --overlay-dir c", Some(ErrorKind::ArgumentConflict)),
+            ("convert a --target kvm --output b --hardware qemu", Some(ErrorKind::ArgumentConflict)),
+            ("convert a --target kvm --output-format raw", Some(ErrorKind::MissingRequiredArgument)),
             ("undo", Some(ErrorKind::MissingRequiredArgument)),
             ("undo a --target kvm", Some(ErrorKind::UnknownArgument)),
             ("discard-undo a --force", Some(ErrorKind::UnknownArgument)),

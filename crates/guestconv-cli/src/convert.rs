@@ -1,6 +1,6 @@
 //! `guestconv convert`: plan, apply, verify, commit; then what was done and what the target must give.
 
-use crate::arguments;
+use crate::arguments::{self, OutputFormat};
 use crate::failure::{DONE, Done};
 use crate::job::{Job, Wish};
 use crate::output::{BOLD, DIM, GOOD, Output};
@@ -9,8 +9,7 @@ use crate::{findings, hardware, timings, undo};
 use guestconv::core::plan::Plan;
 use guestconv::core::report::Outcome;
 use guestconv::core::text::visible;
-use guestconv::{ConvertOptions, UndoFile};
-use std::path::PathBuf;
+use guestconv::{ConvertOptions, ImageFormat, UndoFile};
 use std::time::{Duration, Instant};
 
 /// Converts the guest and writes what was done.
@@ -24,19 +23,36 @@ pub(crate) fn run(arguments: &arguments::Convert, output: &mut Output) -> Done {
     let format = arguments.hardware;
     let machine = format.map(|format| hardware::text(&job.guest, &plan.hardware, format)).transpose()?;
     let undo = if arguments.no_undo { UndoFile::Leave } else { UndoFile::Keep };
-    let options = ConvertOptions { choices, plan: wish.options, undo };
+    let output_format = arguments.output_format.map(|format| match format {
+        OutputFormat::Raw => ImageFormat::Raw,
+        OutputFormat::Qcow2 => ImageFormat::Qcow2,
+    });
+    let to = arguments.output.clone();
+    let options = ConvertOptions { choices, plan: wish.options, undo, output: to, output_format };
     let outcome = job.guest.convert(&plan, &options)?;
     job.shown.close();
     match machine {
         Some(machine) => output.text(&machine)?,
         None if arguments.json => output.json(&outcome)?,
-        None => output.text(&page(&plan, &outcome, &job.guest.undo_files(), begun.elapsed()))?,
+        None => output.text(&page(&plan, &outcome, &left(arguments, &job), begun.elapsed()))?,
     }
     timings::show(&arguments.guest, &job.guest, arguments.json);
     Ok(DONE)
 }
 
-fn page(plan: &Plan, outcome: &Outcome, undo_files: &[PathBuf], took: Duration) -> String {
+/// Returns what people read of the files that are left.
+fn left(arguments: &arguments::Convert, job: &Job) -> String {
+    let undo_files = job.guest.undo_files();
+    if !arguments.output.is_empty() {
+        return format!("the result is in\n{}", undo::lines(&arguments.output));
+    }
+    if undo_files.is_empty() {
+        return String::new();
+    }
+    format!("guestconv undo brings back the originals, which are kept in\n{}", undo::lines(&undo_files))
+}
+
+fn page(plan: &Plan, outcome: &Outcome, left: &str, took: Duration) -> String {
     let mut text = String::new();
     for (step, done) in plan.steps.iter().zip(&outcome.steps) {
         let (id, why) = (visible(&step.id), visible(&step.why));
@@ -54,10 +70,7 @@ fn page(plan: &Plan, outcome: &Outcome, undo_files: &[PathBuf], took: Duration) 
             text.push_str(&format!("{GOOD}converted{GOOD:#} for {target} in {took:.2} s: {steps} steps\n"))
         }
     }
-    if !undo_files.is_empty() {
-        text.push_str("guestconv undo brings back the originals, which are kept in\n");
-        text.push_str(&undo::lines(undo_files));
-    }
+    text.push_str(left);
     text.push_str(&coloured(&plan.hardware.to_string()));
     text.push_str(&findings::lines(&plan.findings));
     text

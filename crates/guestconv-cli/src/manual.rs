@@ -84,6 +84,11 @@ pub const FILES: &[Entry] = &[
          been started.",
         &["convert", "undo", "discard-undo"],
     ),
+    entry(
+        "OUTPUT.guestconv-draft",
+        "A new image until it is whole. The next conversion into the same output writes over what a killed one left.",
+        &["convert"],
+    ),
     entry("/dev/kvm", "Used if a probe shows that it works.", &["prove"]),
     entry(
         "/usr/share/OVMF/",
@@ -139,6 +144,11 @@ pub const EXAMPLES: &[Entry] = &[
     entry(
         "guestconv convert /dev/vg0/guest --format raw --target kvm --overlay-dir /var/tmp",
         "Convert a guest on a block device, beside which no overlay can be:",
+        &["convert"],
+    ),
+    entry(
+        "guestconv convert disk.img --target kvm --output converted.qcow2 --output-format qcow2",
+        "Convert into a new image, and leave the disk alone:",
         &["convert"],
     ),
     entry(

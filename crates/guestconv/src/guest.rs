@@ -1,7 +1,7 @@
 //! The handle: a guest by its disks, and the line from inspect to verify over it.
 
 use crate::appliance::{Job, Runner};
-use crate::commit::{self, Commit, Overlays, Recovered, UndoFile, UndoOptions};
+use crate::commit::{self, Commit, Output, Overlays, Recovered, UndoFile};
 use crate::disks::{self, Disk, DiskSpec, Durability, ImageFormat, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Cancel, Event, Observer, Silent, Stage, Timings};
@@ -96,6 +96,11 @@ pub struct ConvertOptions {
     pub plan: PlanOptions,
     /// Whether the conversion can be undone.
     pub undo: UndoFile,
+    /// New images to write, one for each disk in order; then the disks themselves are never written. Empty: the disks are
+    /// converted in place.
+    pub output: Vec<PathBuf>,
+    /// The format of the new images; `None`: that of each disk.
+    pub output_format: Option<ImageFormat>,
 }
 
 /// A disk of an opened guest.
@@ -193,6 +198,9 @@ impl Guest {
     /// of an earlier conversion.
     pub fn convert(&mut self, plan: &Plan, options: &ConvertOptions) -> Result<Outcome> {
         let target = target(&plan.target)?;
+        if !options.output.is_empty() {
+            return self.convert_to_output(plan, target, options);
+        }
         if plan.steps.is_empty() {
             return Ok(Outcome::of(Vec::new()));
         }
@@ -203,15 +211,48 @@ impl Guest {
         result
     }
 
-    fn convert_locked(&mut self, plan: &Plan, target: &Target, options: &ConvertOptions) -> Result<Outcome> {
-        let overlays = self.overlays(plan)?;
-        let outcome = self.apply(plan, &overlays)?;
+    /// Converts into new images; a plan without steps gives copies.
+    fn convert_to_output(
+        &mut self,
+        plan: &Plan,
+        target: &Target,
+        options: &ConvertOptions,
+    ) -> Result<Outcome> {
+        let output = Output::new(&self.disks, &options.output)?;
+        let overlays = Overlays::for_output(&self.disks, &output)?;
+        let overlays = self.lay_out(plan, overlays)?;
+        let mut outcome = Outcome::of(Vec::new());
+        if !plan.steps.is_empty() {
+            outcome = self.apply(plan, &overlays)?;
+            self.verify_overlays(&overlays, target, options)?;
+        }
+        let begun = self.started(Stage::Commit);
+        output.write(&self.disks, &overlays, options.output_format, &*self.options.observer)?;
+        self.finished(Stage::Commit, begun);
+        Ok(outcome)
+    }
+
+    /// Looks at the overlays with a fresh appliance; returns what is there.
+    fn verify_overlays(
+        &mut self,
+        overlays: &Overlays,
+        target: &Target,
+        options: &ConvertOptions,
+    ) -> Result<Facts> {
         let facts = self.look(Stage::Verify, Some(&overlays.views()))?;
         let report = Report::of(&facts, target, &options.choices, &options.plan)?;
         if !report.is_converted() {
             return Err(still_missing(&report));
         }
         self.options.cancel.check()?;
+        Ok(facts)
+    }
+
+    fn convert_locked(&mut self, plan: &Plan, target: &Target, options: &ConvertOptions) -> Result<Outcome> {
+        let overlays = Overlays::new(&self.disks, self.options.overlay_dir.as_deref())?;
+        let overlays = self.lay_out(plan, overlays)?;
+        let outcome = self.apply(plan, &overlays)?;
+        let facts = self.verify_overlays(&overlays, target, options)?;
         let begun = self.started(Stage::Commit);
         let commit = Commit {
             overlay_dir: self.options.overlay_dir.as_deref(),
@@ -224,44 +265,6 @@ impl Guest {
         self.finished(Stage::Commit, begun);
         self.facts = Some(facts);
         Ok(outcome)
-    }
-
-    /// Puts back what the last conversion of these disks changed: they are bit for bit what they were before it. The undo
-    /// files go. All disks of that conversion are undone together.
-    ///
-    /// # Errors
-    /// `undo-missing` if there is no undo file, `undo-incomplete` if a disk of the conversion is not among these,
-    /// `undo-disk-changed` if a disk was written since, unless that is forced: nothing was changed. [`ErrorKind::Commit`]
-    /// if it was interrupted: then the next open finishes it.
-    pub fn undo(&mut self, options: &UndoOptions) -> Result<()> {
-        if self.recovered.undo && self.undo_files().is_empty() {
-            self.recovered.undo = false;
-            return Ok(()); // opening finished an undo that was interrupted
-        }
-        let begun = self.started(Stage::Undo);
-        self.disks.iter().try_for_each(Disk::lock_for_writing)?;
-        let overlay_dir = self.options.overlay_dir.as_deref();
-        let observer = &*self.options.observer;
-        let result = commit::undo(&self.disks, overlay_dir, options, observer, &mut self.timings);
-        self.disks.iter().for_each(Disk::unlock_writing);
-        result?;
-        self.disks.iter_mut().try_for_each(Disk::reopen)?;
-        self.facts = None;
-        self.finished(Stage::Undo, begun);
-        Ok(())
-    }
-
-    /// Removes the undo files of these disks: there is no way back then.
-    ///
-    /// # Errors
-    /// `undo-missing` if there are none.
-    pub fn discard_undo(&mut self) -> Result<()> {
-        commit::discard_undo(&self.disks, self.options.overlay_dir.as_deref())
-    }
-
-    /// Returns the undo files of these disks, in order.
-    pub fn undo_files(&self) -> Vec<PathBuf> {
-        commit::undo_files(&self.disks, self.options.overlay_dir.as_deref())
     }
 
     /// Returns what a conversion with the same wishes would still do, by a fresh look at the disks.
@@ -465,3 +468,4 @@ fn wrong_answer() -> Error {
 mod lay_out;
 #[cfg(test)]
 mod tests;
+mod undo;

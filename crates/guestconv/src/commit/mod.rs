@@ -12,6 +12,7 @@ mod head;
 mod journal;
 mod laid_out;
 mod originals;
+mod output;
 mod own;
 mod places;
 mod record;
@@ -19,6 +20,7 @@ mod recover;
 mod room;
 mod undo;
 
+pub(crate) use output::Output;
 pub(crate) use recover::{Recovered, recover};
 pub use undo::UndoOptions;
 pub(crate) use undo::{discard_undo, require_no_undo, undo, undo_files};
@@ -60,22 +62,34 @@ pub(crate) struct Overlays {
     heads: Vec<Option<Head>>,
     /// Where they go.
     laid_out: Vec<Option<LaidOut>>,
+    /// Whether the disks themselves will change.
+    is_in_place: bool,
     has_begun: bool,
 }
 
 impl Overlays {
     /// Makes an overlay in a file for each disk.
     pub(crate) fn new(disks: &[Disk], overlay_dir: Option<&Path>) -> Result<Self> {
+        let path = |disk: &Disk| places::overlay(&disk.path, overlay_dir);
+        Self::in_files(disks, disks.iter().map(path).collect::<Result<_>>()?, true)
+    }
+
+    /// Makes an overlay in a file for each disk, beside the new image that its content goes to.
+    pub(crate) fn for_output(disks: &[Disk], output: &Output) -> Result<Self> {
+        Self::in_files(disks, output.overlay_paths()?, false)
+    }
+
+    fn in_files(disks: &[Disk], paths: Vec<PathBuf>, is_in_place: bool) -> Result<Self> {
         let mut overlays = Self {
             images: Vec::new(),
             paths: Vec::new(),
             drafts: Vec::new(),
             heads: disks.iter().map(|_| None).collect(),
             laid_out: disks.iter().map(|_| None).collect(),
+            is_in_place,
             has_begun: false,
         };
-        for disk in disks {
-            let path = places::overlay(&disk.path, overlay_dir)?;
+        for (disk, path) in disks.iter().zip(paths) {
             let image = overlay::in_file(&disk.base, &path, &disk.path, disk.format)?;
             overlays.paths.push(path);
             overlays.images.push(image);
@@ -99,7 +113,9 @@ impl Overlays {
             disks.get(number).zip(self.paths.get(number).zip(places))
         {
             let room = Room::of(disk, lay_out);
-            room::check(disk, &room)?;
+            if self.is_in_place {
+                room::check(disk, &room)?;
+            }
             let new = Head::new(places::head(path), lay_out, grub)?;
             *laid_out = Some(LaidOut { head: Some(new.path.clone()), room });
             *head = Some(new);

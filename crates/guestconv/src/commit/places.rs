@@ -46,6 +46,11 @@ pub(super) fn trial(path: &Path) -> PathBuf {
     with_suffix(path, ".guestconv-trial")
 }
 
+/// Returns where a new image is until it is whole.
+pub(super) fn output_draft(path: &Path) -> PathBuf {
+    with_suffix(path, ".guestconv-draft")
+}
+
 /// Returns where it is written how far the room on the disk is.
 pub(super) fn progress(journal: &Path) -> PathBuf {
     with_suffix(journal, "-progress")

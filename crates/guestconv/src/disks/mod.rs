@@ -14,6 +14,7 @@ pub(crate) use extent::{Extent, of_file as file_extent};
 pub use image::ImageFormat;
 pub(crate) use image::open as open_image;
 pub(crate) use image::{Access, Image};
+pub(crate) use overlay::new_image;
 pub(crate) use server::{Durability, Server};
 pub use spec::{DiskSpec, Format};
 pub(crate) use view::{Part, View};

@@ -9,6 +9,7 @@ use super::image::{Image, ImageFormat};
 use crate::error::{Error, ErrorKind, Result};
 use imago::file::File;
 use imago::qcow2::Qcow2;
+use imago::raw::Raw;
 use imago::{DenyImplicitOpenGate, FormatAccess, FormatCreateBuilder, FormatDriverBuilder};
 use rustix::fs::MemfdFlags;
 use std::fs;
@@ -48,6 +49,19 @@ pub(crate) fn above_nothing(path: &Path, size_bytes: u64) -> io::Result<Image> {
     let file = options.read(true).write(true).create_new(true).mode(0o600).open(path)?;
     let builder = Qcow2::<File, Image>::create_builder(File::try_from(file)?);
     let builder = builder.size(size_bytes).cluster_size(CLUSTER_BYTES).refcount_width(16);
+    let open = |image| Ok(Qcow2::<File, Image>::builder(image).backing(None).write(true));
+    Ok(Arc::new(FormatAccess::new(builder.create_open(DenyImplicitOpenGate::default(), open)?)))
+}
+
+/// Returns a new image of that format in the file `path`, which is there and empty.
+pub(crate) fn new_image(path: &Path, format: ImageFormat, size_bytes: u64) -> io::Result<Image> {
+    let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
+    if format == ImageFormat::Raw {
+        file.set_len(size_bytes)?;
+        let raw = Raw::open_image(File::try_from(file)?, true)?;
+        return Ok(Arc::new(FormatAccess::new(raw)));
+    }
+    let builder = Qcow2::<File, Image>::create_builder(File::try_from(file)?).size(size_bytes);
     let open = |image| Ok(Qcow2::<File, Image>::builder(image).backing(None).write(true));
     Ok(Arc::new(FormatAccess::new(builder.create_open(DenyImplicitOpenGate::default(), open)?)))
 }

@@ -36,13 +36,12 @@ impl Guest {
         Ok(grub)
     }
 
-    /// Makes the overlays of a conversion, with head and tail for the disks that the plan lays out.
+    /// Gives the overlays of a conversion head and tail for the disks that the plan lays out.
     ///
     /// # Errors
     /// As [`Guest::grub`]; `disk-changed` if the plan was made for other disks.
-    pub(super) fn overlays(&self, plan: &Plan) -> Result<Overlays> {
+    pub(super) fn lay_out(&self, plan: &Plan, mut overlays: Overlays) -> Result<Overlays> {
         let grub = self.grub(plan)?;
-        let mut overlays = Overlays::new(&self.disks, self.options.overlay_dir.as_deref())?;
         for lay_out in lay_outs(plan) {
             let number = disk_of(&self.disks, lay_out)?;
             grub.iter().try_for_each(|grub| overlays.lay_out(&self.disks, number, lay_out, grub))?;

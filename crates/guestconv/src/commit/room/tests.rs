@@ -191,11 +191,9 @@ fn a_qcow2_image_gets_room_and_loses_it() {
     for (options, head_bytes, size_bytes, expected) in [
         ("cluster_size=64k", 512 * MIB, 90 * MIB + 512, Method::Map),
         ("cluster_size=32k,refcount_bits=1", 128 * MIB, 256 * MIB, Method::Map),
-        ("cluster_size=4k,refcount_bits=64", 16 * MIB, 21 * MIB, Method::Map),
-        ("cluster_size=512", MIB, 5 * MIB + 1024, Method::Map),
+        ("cluster_size=512,refcount_bits=64", MIB, 5 * MIB + 1024, Method::Map),
         ("compat=0.10,cluster_size=16k", 32 * MIB, 50 * MIB, Method::Map),
-        ("cluster_size=128k", MIB, 3 * MIB + 512, Method::Move),
-        ("compat=0.10,cluster_size=2M", 2 * MIB, 5 * MIB, Method::Move),
+        ("compat=0.10,cluster_size=128k", MIB, 3 * MIB + 512, Method::Move),
     ] {
         let room = Room {
             head_bytes,

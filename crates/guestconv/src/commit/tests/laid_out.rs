@@ -14,16 +14,16 @@ const HEAD: &[u8] = b"this is the head";
 const TAIL: &[u8] = b"this is the tail";
 
 /// A disk, and what it is to be.
-struct Case {
-    dir: TempDir,
+pub(super) struct Case {
+    pub(super) dir: TempDir,
     spec: DiskSpec,
     room: Room,
-    before: Vec<u8>,
-    after: Vec<u8>,
+    pub(super) before: Vec<u8>,
+    pub(super) after: Vec<u8>,
 }
 
 impl Case {
-    fn new(place: &str, format: Format, head_bytes: u64) -> Self {
+    pub(super) fn new(place: &str, format: Format, head_bytes: u64) -> Self {
         let dir = TempDir::new_in(place).unwrap();
         let mut spec = make(dir.path(), "a", Format::Raw);
         let before = testing::noise(SIZE_BYTES);
@@ -50,12 +50,12 @@ impl Case {
         Self { dir, spec, room, before, after }
     }
 
-    fn disks(&self) -> Vec<Disk> {
+    pub(super) fn disks(&self) -> Vec<Disk> {
         disks::open(std::slice::from_ref(&self.spec)).unwrap()
     }
 
     /// Overlays with what a conversion writes into them, and with a head.
-    fn overlays(&self, disks: &[Disk]) -> Overlays {
+    pub(super) fn overlays(&self, disks: &[Disk]) -> Overlays {
         let mut overlays = Overlays::new(disks, None).unwrap();
         write_overlay(&disks[0], &overlays, 0);
         let path = places::head(&overlays.paths[0]);
@@ -67,7 +67,7 @@ impl Case {
         overlays
     }
 
-    fn content(&self) -> Vec<u8> {
+    pub(super) fn content(&self) -> Vec<u8> {
         let disk = self.disks().remove(0);
         let mut content = vec![0; disk.base.size() as usize];
         disk.base.read(&mut content, 0).unwrap();
