@@ -155,6 +155,17 @@ class Guest:
         """
         return self._document(lib.guestconv_last_outcome)
 
+    def undo(self) -> None:
+        """Puts back what the last conversion of these disks changed, bit for bit, all disks together.
+
+        It is an error if a disk was written since. No target is needed.
+        """
+        self._done(lib.guestconv_undo)
+
+    def discard_undo(self) -> None:
+        """Removes the undo files of these disks: there is no way back then. No target is needed."""
+        self._done(lib.guestconv_discard_undo)
+
     def verify(self, xml: Optional[str] = None) -> Document:
         """Returns what a conversion would still do, by a fresh look at the disks: "missing" is empty if nothing."""
         return self._document(lib.guestconv_verify, xml)

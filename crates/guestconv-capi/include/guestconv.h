@@ -98,13 +98,20 @@ char *guestconv_plan_text (guestconv_h *h, const char *xml);
  * "qemu", a command for a shell; or "json". The first two have the guest's disks in it, two processors and 2 GiB. */
 char *guestconv_hardware (guestconv_h *h, const char *xml, const char *format);
 
-/* Converts the guest in place. If it fails, the disks are as they were, unless the code begins with "commit-": then the
+/* Converts the guest in place, and keeps the originals of what it changes in an undo file beside each disk. If it fails, the disks are as they were, unless the code begins with "commit-": then the
  * next handle that opens the same disks finishes it. */
 int guestconv_convert (guestconv_h *h, const char *xml);
 
 /* Returns what the last guestconv_convert did, as JSON: the steps of its plan, and the files that each wrote. It is an
  * error if that failed, or none was called. */
 char *guestconv_last_outcome (guestconv_h *h);
+
+/* Puts back what the last conversion of these disks changed, bit for bit, all disks together. It is an error if a disk was
+ * written since: "undo-disk-changed". No target is needed. */
+int guestconv_undo (guestconv_h *h);
+
+/* Removes the undo files of these disks: there is no way back then. No target is needed. */
+int guestconv_discard_undo (guestconv_h *h);
 
 /* Returns what a conversion would still do, by a fresh look at the disks, as JSON: "missing" is empty if nothing. */
 char *guestconv_verify (guestconv_h *h, const char *xml);

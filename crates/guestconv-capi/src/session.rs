@@ -6,7 +6,9 @@ use guestconv::core::plan::{Nic, Plan, PlanOptions};
 use guestconv::core::report::Outcome;
 use guestconv::core::{finding, knowledge};
 use guestconv::prove::ProveOptions;
-use guestconv::{Cancel, ConvertOptions, DiskSpec, Error, ErrorKind, Guest, Observer, Options, Result};
+use guestconv::{
+    Cancel, ConvertOptions, DiskSpec, Error, ErrorKind, Guest, Observer, Options, Result, UndoOptions,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,6 +120,16 @@ impl Session {
         let message = "no conversion ended well on the handle; call guestconv_convert first";
         let missing = || Error::new(ErrorKind::InvalidArgument, "conversion-needed", message);
         json(self.outcome.as_ref().ok_or_else(missing)?)
+    }
+
+    /// Puts back what the last conversion changed.
+    pub(crate) fn undo(&mut self) -> Result<()> {
+        self.guest()?.undo(&UndoOptions::default())
+    }
+
+    /// Removes the undo files.
+    pub(crate) fn discard_undo(&mut self) -> Result<()> {
+        self.guest()?.discard_undo()
     }
 
     /// Returns what is still missing, as JSON.

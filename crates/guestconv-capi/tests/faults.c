@@ -60,6 +60,8 @@ without_a_handle (void)
   FAILS_STRING (guestconv_hardware (h, NULL, "qemu"), "argument-needed");
   FAILS_STRING (guestconv_last_outcome (h), "argument-needed");
   FAILS (guestconv_convert (h, NULL), "argument-needed");
+  FAILS (guestconv_undo (h), "argument-needed");
+  FAILS (guestconv_discard_undo (h), "argument-needed");
   FAILS_STRING (guestconv_verify (h, NULL), "argument-needed");
   FAILS_STRING (guestconv_prove (h, NULL, 0, NULL), "argument-needed");
   CHECK (strcmp (guestconv_last_error (h), "the handle is NULL") == 0);

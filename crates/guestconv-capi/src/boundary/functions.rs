@@ -211,6 +211,18 @@ unsafe extern "C" fn guestconv_last_outcome(handle: *mut Handle) -> *mut c_char 
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_undo(handle: *mut Handle) -> c_int {
+    // SAFETY: as above.
+    status(unsafe { call(handle, |session| session.undo()) })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_discard_undo(handle: *mut Handle) -> c_int {
+    // SAFETY: as above.
+    status(unsafe { call(handle, |session| session.discard_undo()) })
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn guestconv_verify(handle: *mut Handle, document: *const c_char) -> *mut c_char {
     // SAFETY: as above.
     owned(unsafe { call(handle, |session| session.verify(from_c(document, "the document")?)) })
