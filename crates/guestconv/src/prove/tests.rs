@@ -93,3 +93,40 @@ fn a_prompt_that_the_screen_shows_first_is_waited_for_on_the_console() {
     assert_eq!((proof.passed, proof.state), (false, State::Login), "{proof:?}");
     assert_eq!(proof.reasons, reasons);
 }
+
+#[test]
+fn only_a_fault_of_the_emulation_is_tried_again() {
+    let proof = |firmware: HardwareFirmware, state: State, accelerator: &str, serial: &[&str]| Proof {
+        schema: 1,
+        passed: false,
+        state,
+        reasons: Vec::new(),
+        root_device: None,
+        kernel: None,
+        nics: Vec::new(),
+        command: None,
+        time_ms: 0,
+        milestones_ms: Vec::new(),
+        accelerator: accelerator.to_owned(),
+        machine: Machine { firmware, ..Machine::preset("virtio").unwrap() },
+        attempts: 1,
+        serial_tail: serial.iter().map(|line| (*line).to_owned()).collect(),
+        screen_text: Vec::new(),
+        serial_log: None,
+        screenshot: None,
+    };
+    let (bios, uefi) = (HardwareFirmware::Bios, HardwareFirmware::Uefi);
+    for (firmware, state, accelerator, serial, expected) in [
+        (uefi, State::Timeout, "tcg", &[][..], true),
+        (uefi, State::Timeout, "tcg", &["", " "], true),
+        (uefi, State::Timeout, "tcg", &["BdsDxe: loading Boot0001"], false),
+        (uefi, State::Timeout, "kvm", &[], false),
+        (uefi, State::QemuExit, "tcg", &[], false),
+        (bios, State::Timeout, "tcg", &[], false),
+        (bios, State::Panic, "tcg", &["Kernel panic - not syncing: IO-APIC + timer doesn't work!"], true),
+        (bios, State::Panic, "tcg", &["Kernel panic - not syncing: VFS"], false),
+    ] {
+        let proof = proof(firmware, state, accelerator, serial);
+        assert_eq!(is_fault_of_qemu(&proof), expected, "{firmware:?} {state:?} {accelerator} {serial:?}");
+    }
+}
