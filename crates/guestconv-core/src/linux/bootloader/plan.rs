@@ -92,14 +92,19 @@ fn edit_file(
         Role::DeviceMap => device_map::edited(context, text),
         Role::Defaults => {
             let text = commands(loader, config, text, usual, decide, findings);
-            let disables = shell_vars::value(&text, "GRUB_DISABLE_LINUX_UUID").as_deref() == Some("true");
-            match disables && usual == Initramfs::Used {
+            match names_by_bus(&text) && usual == Initramfs::Used {
                 true => shell_vars::with_value(&text, "GRUB_DISABLE_LINUX_UUID", "false"),
                 false => text,
             }
         }
         _ => commands(loader, config, text, usual, decide, findings),
     });
+}
+
+/// Returns whether grub-mkconfig is told to write the kernel's own name of the root device, neither UUID nor PARTUUID.
+fn names_by_bus(defaults: &str) -> bool {
+    let is = |name: &str, value: &str| shell_vars::value(defaults, name).as_deref() == Some(value);
+    is("GRUB_DISABLE_LINUX_UUID", "true") && !is("GRUB_DISABLE_LINUX_PARTUUID", "false")
 }
 
 fn commands(
@@ -117,6 +122,24 @@ fn commands(
                           into the block; shorten kernelopts in the guest";
             findings.push(Finding::error("grubenv-full", reason).about(config.file.path.as_str()));
             text.to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grub_names_the_root_by_its_bus_only_where_both_lasting_names_are_off() {
+        for (text, expected) in [
+            ("", false),
+            ("GRUB_DISABLE_LINUX_UUID=false\n", false),
+            ("GRUB_DISABLE_LINUX_UUID=true\n", true),
+            ("GRUB_DISABLE_LINUX_UUID=\"true\"\nGRUB_DISABLE_LINUX_PARTUUID=true\n", true),
+            ("GRUB_DISABLE_LINUX_UUID=true\nGRUB_DISABLE_LINUX_PARTUUID=false\n", false),
+        ] {
+            assert_eq!(names_by_bus(text), expected, "{text:?}");
         }
     }
 }
