@@ -10,16 +10,19 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// QEMU's program for the guests that we can boot.
 const QEMU: &str = "qemu-system-x86_64";
 /// Where else QEMU is: Fedora and RHEL have it outside the path.
 const QEMU_ELSEWHERE: &[&str] = &["/usr/libexec/qemu-kvm"];
 
-/// What SeaBIOS says when it has found nothing to boot, which takes it half a second even without KVM.
-const KVM_END: &[u8] = b"No bootable device";
-const KVM_LIMIT: Duration = Duration::from_secs(2);
+/// What SeaBIOS says when it has found nothing to boot, which takes it some 150 ms without KVM on an idle host.
+const END: &[u8] = b"No bootable device";
+/// How long the empty machine may take without KVM, in which time nothing is learnt about KVM.
+const TCG_LIMIT: Duration = Duration::from_secs(5);
+/// How long it may take on KVM at the least, whatever it took without.
+const KVM_LIMIT: Duration = Duration::from_millis(300);
 
 /// Code and variables of OVMF as distributions install them; Secure Boot is in none of them.
 const OVMF: &[(&str, &str)] = &[
@@ -72,18 +75,25 @@ pub(super) fn accelerator(qemu: &Path, wanted: Accelerator) -> &'static str {
     }
 }
 
-/// Returns whether an empty machine was seen to come to its end on KVM, and in good time. A `/dev/kvm` that opens may still
-/// run nothing, and in a machine that is itself emulated it may run forty times slower than QEMU's own emulation.
+/// Returns whether an empty machine was seen to come to its end on KVM, and no later than without. A `/dev/kvm` that opens may
+/// still run nothing, and in a machine that is itself emulated it may run many times slower than QEMU's own emulation.
 fn kvm_runs(qemu: &Path) -> bool {
     if !Path::new("/dev/kvm").exists() {
         return false;
     }
+    let Some(tcg) = time_to_end(qemu, ["tcg", "max"], TCG_LIMIT) else { return false };
+    time_to_end(qemu, ["kvm", "host"], tcg.max(KVM_LIMIT)).is_some()
+}
+
+/// Returns how long an empty machine takes to its end with an accelerator and a processor; `None` if longer than `limit`.
+fn time_to_end(qemu: &Path, [accelerator, cpu]: [&str; 2], limit: Duration) -> Option<Duration> {
+    let started = Instant::now();
     let child = Command::new(qemu)
         .args([
             "-accel",
-            "kvm",
+            accelerator,
             "-cpu",
-            "host",
+            cpu,
             "-machine",
             "pc",
             "-m",
@@ -98,24 +108,24 @@ fn kvm_runs(qemu: &Path) -> bool {
         .stderr(Stdio::null())
         .process_group(0)
         .spawn();
-    let Ok(mut child) = child else { return false };
+    let mut child = child.ok()?;
     let (sender, receiver) = mpsc::channel();
-    let Some(mut said) = child.stdout.take() else { return false };
+    let mut said = child.stdout.take()?;
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
         let mut some = [0; 4096];
         while let Ok(count @ 1..) = said.read(&mut some) {
             text.extend_from_slice(some.get(..count).unwrap_or_default());
             // What the firmware says last on this port, of a machine without disks.
-            if text.windows(KVM_END.len()).any(|window| window == KVM_END) {
+            if text.windows(END.len()).any(|window| window == END) {
                 let _ = sender.send(());
                 return;
             }
         }
     });
-    let runs = receiver.recv_timeout(KVM_LIMIT).is_ok();
+    let ended = receiver.recv_timeout(limit).ok().map(|()| started.elapsed());
     drop(child.kill());
     drop(child.wait());
     drop(reader.join());
-    runs
+    ended
 }
