@@ -163,8 +163,26 @@ pub(super) fn work(job: &Job<'_>, direction: Direction, before: Option<Vec<u64>>
         image.resize_shrink(job.room.old_size_bytes)?;
         image.flush()?;
         image.sync()?;
+        drop(image);
+        (job.between)()?;
+        trim(&job.disk.path)?;
     }
     Ok(())
+}
+
+/// Takes away the entries behind the disk's end, whose tables are empty: shrinking leaves them, and with them the next
+/// conversion could not shift the map.
+fn trim(path: &Path) -> io::Result<()> {
+    let map = Map::read(path)?;
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let used = usize::try_from(map.size_bytes.div_ceil(map.coverage_bytes())).map_err(io::Error::other)?;
+    let mut entries = map.table(&file)?;
+    let stale: Vec<u64> = entries.iter_mut().skip(used).map(std::mem::take).collect();
+    map.write_table(&file, &entries)?;
+    file.sync_all()?;
+    let mut tables = stale.into_iter().map(|entry| entry & OFFSET_MASK).filter(|at| *at != 0);
+    tables.try_for_each(|at| map.release(&file, at))?;
+    file.sync_all()
 }
 
 /// Makes the image as large as it will be; what its last cluster has behind the content is zeroes then.
