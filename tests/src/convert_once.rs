@@ -1,7 +1,7 @@
-//! A program that converts one raw disk by the library and says what it is doing, a line each: for tests that kill it,
-//! run it as another user, or forbid it something.
+//! A program that converts one disk by the library and says what it is doing, a line each, and what it read and wrote: for
+//! tests that kill it, run it as another user, or forbid it something.
 //!
-//! `convert-once DISK TARGET [--no-ptrace]`
+//! `convert-once DISK TARGET [--no-ptrace] [--qcow2]`
 
 #![allow(clippy::print_stdout, reason = "it is a program of the tests, which read what it prints")]
 
@@ -14,22 +14,26 @@ use std::sync::Arc;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [disk, target, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: convert-once DISK TARGET [--no-ptrace]".into());
+        return Err("usage: convert-once DISK TARGET [--no-ptrace] [--qcow2]".into());
     };
-    if rest.iter().any(|argument| argument == "--no-ptrace") {
+    let is_wished = |wish: &str| rest.iter().any(|argument| argument == wish);
+    if is_wished("--no-ptrace") {
         forbid_ptrace()?;
     }
+    let format = if is_wished("--qcow2") { Format::Qcow2 } else { Format::Raw };
     let told = |event: &Event<'_>| {
         if let Event::Started(stage) = event {
             println!("{stage}");
         }
     };
     let options = Options { observer: Arc::new(told), ..Options::default() };
-    let mut guest = Guest::open(vec![DiskSpec { format: Format::Raw, ..DiskSpec::new(disk) }], options)?;
+    let mut guest = Guest::open(vec![DiskSpec { format, ..DiskSpec::new(disk) }], options)?;
     let choices = guest.describe(target, &[])?.choices();
     let plan = guest.plan(target, &choices, &PlanOptions::default())?;
     guest.convert(&plan, &ConvertOptions { choices, ..ConvertOptions::default() })?;
     println!("converted by {} steps", plan.steps.len());
+    // Of all reads and writes, whether they came to the disk or not: proc_pid_io(5).
+    std::fs::read_to_string("/proc/self/io")?.lines().take(2).for_each(|line| println!("{line}"));
     Ok(())
 }
 
