@@ -77,7 +77,9 @@ impl Running {
         self.hear("assword: ", Duration::from_secs(90));
         self.say("guestconv");
         self.hear("# ", Duration::from_secs(90));
-        self.say("stty -echo; dmesg -n 1; PS1=; PS2=; echo \"@re\"\"ady\"");
+        // bash's line editor would write escape codes among what is heard.
+        self.say("stty -echo; dmesg -n 1; exec sh");
+        self.say("PS1=; PS2=; echo \"@re\"\"ady\"");
         self.hear("@ready", Duration::from_secs(90));
     }
 
