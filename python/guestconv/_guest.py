@@ -24,7 +24,7 @@ class Guest:
     """A guest that is looked at, converted, checked and booted.
 
     First come drives, cards and options; then `inspect`, for a target; then the calls that take `xml`: the document that
-    `inspect` returned, edited or not. `None` accepts all defaults.
+    `inspect` returned, edited or not. `None` accepts all defaults. What undoes a conversion needs no target.
 
         with guestconv.Guest() as guest:
             guest.add_drive("test.img")
@@ -99,6 +99,21 @@ class Guest:
         """
         self._done(lib.guestconv_set_grub_dir, _path(directory))
 
+    def set_rebuild(self, how: Optional[str]) -> None:
+        """Says how initramfs images get drivers that they lack.
+
+        "append": a segment is appended, and nothing of the guest is run. "guest": its own tool is run, inside the
+        appliance. `None`, as at first: "append".
+        """
+        self._done(lib.guestconv_set_rebuild, how)
+
+    def set_keep_undo(self, kept: bool) -> None:
+        """Says whether `convert` keeps the originals of what it changes (at first: yes), so that it can be undone.
+
+        They are in an undo file beside each disk that changes, or in the overlay directory for a block device.
+        """
+        self._done(lib.guestconv_set_keep_undo, int(kept))
+
     def set_time_limit(self, seconds: Optional[int]) -> None:
         """Says how many seconds one run of the appliance may take; `None`, as at first: 300."""
         self._done(lib.guestconv_set_time_limit, seconds or 0)
@@ -106,8 +121,8 @@ class Guest:
     def set_progress_callback(self, callback: Optional[ProgressCallback]) -> None:
         """Says who is told of progress, at any time; `None`: nobody.
 
-        The callback is given the stage ("recover", "inspect", "apply", "verify", "commit" or "prove"), how much of it is
-        done, and how much there is in all, in the stage's own unit: 0 as long as it is not known. Done is 0 when the
+        The callback is given the stage ("recover", "inspect", "apply", "verify", "commit", "undo" or "prove"), how much
+        of it is done, and how much there is in all, in the stage's own unit: 0 as long as it is not known. Done is 0 when the
         stage begins and all when it has ended well.
         """
         self._callbacks.progress = callback
@@ -144,7 +159,8 @@ class Guest:
         """Converts the guest in place.
 
         If it fails, the disks are as they were, but for a `CommitError`: then the next guest that opens the same disks
-        finishes it.
+        finishes it. A disk that keeps the undo file of an earlier conversion is refused with a `DiskError`: undo that, or
+        discard its undo file.
         """
         self._done(lib.guestconv_convert, xml)
 
@@ -155,16 +171,27 @@ class Guest:
         """
         return self._document(lib.guestconv_last_outcome)
 
-    def undo(self) -> None:
-        """Puts back what the last conversion of these disks changed, bit for bit, all disks together.
+    def undo(self, *, force: bool = False) -> None:
+        """Puts back what the last conversion of the drives changed, by whichever guest or program it was done.
 
-        It is an error if a disk was written since. No target is needed.
+        The disks are then bit for bit what they were, sizes included, and the undo files are gone. No target is needed;
+        drives and overlay directory are those of the conversion. `cancel` does not stop it.
+
+        It raises a `DiskError` if there is no undo file, an `InvalidArgumentError` if the conversion changed a disk that is
+        not among the drives, and a `ChangedError` if a disk was written since, as by a guest that ran on it: nothing was
+        changed then. `force` puts the originals back even so, which leaves a mixture that no guest wrote, unless only the
+        time or place of a disk has changed. After a `CommitError` the next guest that opens the same disks finishes it.
         """
-        self._done(lib.guestconv_undo)
+        self._done(lib.guestconv_undo, int(force))
 
     def discard_undo(self) -> None:
-        """Removes the undo files of these disks: there is no way back then. No target is needed."""
+        """Removes the undo files of the drives: there is no way back then. It is an error if there are none."""
         self._done(lib.guestconv_discard_undo)
+
+    def undo_files(self) -> List[str]:
+        """Returns the paths of the undo files of the drives; none if there are none. No target is needed."""
+        files: List[str] = json.loads(self._text(lib.guestconv_undo_files))
+        return files
 
     def verify(self, xml: Optional[str] = None) -> Document:
         """Returns what a conversion would still do, by a fresh look at the disks: "missing" is empty if nothing."""

@@ -83,6 +83,15 @@ class Errors(WithDisk):
             guest.add_drive(os.fspath(self.disk), "sda", format="qcow2")
             guest.inspect("kvm")
 
+        def nothing_to_undo(guest):
+            guest.add_drive(self.disk, format="raw")
+            self.assertEqual(guest.undo_files(), [])
+            guest.undo(force=True)
+
+        def nothing_to_discard(guest):
+            guest.add_drive(self.disk, format="raw")
+            guest.discard_undo()
+
         for do, kind, code in [
             (without_a_disk, guestconv.DiskError, "disk-not-found"),
             (said_to_be_qcow2, guestconv.DiskError, "disk-format-mismatch"),
@@ -95,6 +104,10 @@ class Errors(WithDisk):
             (lambda guest: guest.hardware("xml"), guestconv.InvalidArgumentError, "format-unknown"),
             (lambda guest: guest.convert(), guestconv.InvalidArgumentError, "target-needed"),
             (lambda guest: guest.last_outcome(), guestconv.InvalidArgumentError, "conversion-needed"),
+            (lambda guest: guest.set_rebuild("anew"), guestconv.InvalidArgumentError, "rebuild-unknown"),
+            (lambda guest: guest.undo(), guestconv.InvalidArgumentError, "disk-count"),
+            (nothing_to_undo, guestconv.DiskError, "undo-missing"),
+            (nothing_to_discard, guestconv.DiskError, "undo-missing"),
             (lambda guest: guest.verify(), guestconv.InvalidArgumentError, "target-needed"),
             (lambda guest: guest.prove(), guestconv.InvalidArgumentError, "target-needed"),
         ]:

@@ -1,5 +1,5 @@
-/* Everything that libguestconv does, on the guest in test.img, which has an interface ens192 and is converted. The
- * directory "overlays" is there. */
+/* Everything that libguestconv does, on the guest in test.img, which has an interface ens192. The directory "overlays" is
+ * there. "whole": the guest is converted, and that is undone. "without-undo": it is converted for good. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,14 +265,101 @@ converted (void)
   guestconv_close (h);
 }
 
-int
-main (void)
+/* Asserts which undo files there are, by their names' end. */
+static void
+undo_files_are (guestconv_h *h, const char *end)
 {
-  cancelled ();
-  closed_by_a_callback ();
-  no_place_for_overlays ();
-  at_the_same_time ();
-  converted ();
+  char *json = guestconv_undo_files (h);
+
+  CHECK (h, json != NULL);
+  CHECK (h, end == NULL ? strcmp (json, "[]") == 0 : strstr (json, end) != NULL);
+  guestconv_free (json);
+}
+
+/* What one handle has converted, another undoes: it needs no target. The guest is then what is to be converted again. */
+static void
+undone (void)
+{
+  guestconv_h *h = opened ();
+  struct told told = { h, "u", "u", 0 };
+  char *xml, *json;
+
+  undo_files_are (h, "/test.img.guestconv-undo\"\n]");
+  CHECK (h, (xml = guestconv_inspect (h, "rhev-3.1")) != NULL);
+  CHECK (h, (json = guestconv_verify (h, xml)) != NULL);
+  CHECK (h, strstr (json, "\"missing\": []") != NULL);
+  guestconv_free (json);
+  guestconv_free (xml);
+  CHECK (h, guestconv_set_progress_callback (h, note, &told) == 0);
+  CHECK (h, guestconv_undo (h, 0) == 0);
+  CHECK (h, *told.begun == '\0' && *told.ended == '\0');
+  undo_files_are (h, NULL);
+  CHECK (h, guestconv_undo (h, 0) == -1);
+  CODE_IS (h, "undo-missing");
+  CHECK (h, guestconv_discard_undo (h) == -1);
+  CODE_IS (h, "undo-missing");
+  CHECK (h, (json = guestconv_plan (h, NULL)) != NULL);
+  CHECK (h, strstr (json, "\"steps\": []") == NULL);
+  guestconv_free (json);
+  guestconv_close (h);
+}
+
+/* The guest's own tool is asked for, and the appliance cannot run it yet: an error that changes nothing. */
+static void
+rebuilt (void)
+{
+  guestconv_h *h = opened ();
+  char *xml, *json;
+
+  CHECK (h, guestconv_set_rebuild (h, "guest") == 0);
+  CHECK (h, (xml = guestconv_inspect (h, "rhev-3.1")) != NULL);
+  CHECK (h, (json = guestconv_plan (h, xml)) != NULL);
+  CHECK (h, strstr (json, "update-initramfs") != NULL);
+  CHECK (h, guestconv_convert (h, xml) == -1);
+  CODE_IS (h, "guest-program-failed");
+  guestconv_free (json);
+  guestconv_free (xml);
+  guestconv_close (h);
+}
+
+/* There is no way back from a conversion that was told to keep nothing. */
+static void
+without_undo (void)
+{
+  guestconv_h *h = guestconv_create ();
+  char *xml, *json;
+
+  CHECK (h, guestconv_add_drive_format (h, "test.img", NULL, "raw") == 0);
+  CHECK (h, guestconv_set_keep_undo (h, 0) == 0);
+  CHECK (h, (xml = guestconv_inspect (h, "rhev-3.1")) != NULL);
+  CHECK (h, guestconv_set_keep_undo (h, 1) == -1);
+  CODE_IS (h, "guest-opened");
+  CHECK (h, guestconv_convert (h, xml) == 0);
+  undo_files_are (h, NULL);
+  CHECK (h, guestconv_undo (h, 1) == -1);
+  CODE_IS (h, "undo-missing");
+  CHECK (h, (json = guestconv_verify (h, xml)) != NULL);
+  CHECK (h, strstr (json, "\"missing\": []") != NULL);
+  guestconv_free (json);
+  guestconv_free (xml);
+  guestconv_close (h);
+}
+
+int
+main (int argc, char **argv)
+{
+  if (argc != 2)
+    return 2;
+  if (strcmp (argv[1], "whole") == 0) {
+    cancelled ();
+    closed_by_a_callback ();
+    no_place_for_overlays ();
+    at_the_same_time ();
+    converted ();
+    undone ();
+    rebuilt ();
+  } else
+    without_undo ();
   printf ("Success\n");
   return 0;
 }

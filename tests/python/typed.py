@@ -15,10 +15,16 @@ def converted(guest: guestconv.Guest) -> str:
     guest.set_progress_callback(told)
     guest.set_log_callback(print)
     guest.set_log_callback(None)
+    guest.set_rebuild("guest")
+    guest.set_keep_undo(True)
     description: str = guest.inspect("kvm")
     plan: dict[str, Any] = guest.plan(description)
     page: str = guest.plan_text(description) + guest.hardware("libvirt", description) + guest.hardware("json")
     guest.convert()
+    undo_files: list[str] = guest.undo_files()
+    guest.undo()
+    guest.undo(force=bool(undo_files))
+    guest.discard_undo()
     outcome: dict[str, Any] = guest.last_outcome()
     names: list[str] = [target["id"] for target in guestconv.targets()]
     return f"{plan['steps']} {page} {outcome['steps']} {names}"
@@ -29,6 +35,8 @@ def wrong(guest: guestconv.Guest) -> str:
     guest.inspect()  # type: ignore[call-arg]
     guest.hardware(None)  # type: ignore[arg-type]
     guest.set_log_callback(told)  # type: ignore[arg-type]
+    guest.undo(True)  # type: ignore[call-arg]
+    guest.set_rebuild(True)  # type: ignore[arg-type]
     guest.conver("")  # type: ignore[attr-defined]
     return guest.plan()  # type: ignore[return-value]
 

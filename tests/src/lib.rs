@@ -20,7 +20,7 @@ mod subjects;
 pub use guestconv_core::fixtures::relaxng;
 pub use images::{are_identical, copy_sparse};
 pub use line::{convert, line};
-pub use subjects::{EXAMPLES, SUBJECTS, Subject};
+pub use subjects::{EXAMPLES, EXAMPLES_TARGET, SUBJECTS, Subject};
 
 use guestconv::core::change::Change;
 use guestconv::core::hardware::Hardware;

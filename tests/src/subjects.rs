@@ -139,4 +139,7 @@ pub const SUBJECTS: &[Subject] = &[
 ];
 
 /// The guests that the examples convert, in C and in Python. They are converted for the examples' target.
-pub const EXAMPLES: [&str; 2] = ["debian-12-dep", "rhel-6.4"];
+pub const EXAMPLES: [&str; 3] = ["debian-12-dep", "rhel-6.4", "ec2-pv"];
+
+/// What the examples convert for.
+pub const EXAMPLES_TARGET: &str = "rhev-3.1";

@@ -11,7 +11,7 @@ use guestconv::core::plan::PlanOptions;
 use guestconv::{Options, UndoOptions};
 use guestconv_system_tests::images::make_qcow2;
 use guestconv_system_tests::running::Running;
-use guestconv_system_tests::{assert_as_before, convert, copy, copy_in_qcow2, line};
+use guestconv_system_tests::{Copy, assert_as_before, convert, copy, copy_in_qcow2, line};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -5,7 +5,7 @@
 
 use guestconv::APPLIANCE_VARIABLE;
 use guestconv_system_tests::programs::said;
-use guestconv_system_tests::{Copy, EXAMPLES, copy_for_examples, installed};
+use guestconv_system_tests::{Copy, EXAMPLES, EXAMPLES_TARGET, copy_for_examples, installed};
 use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -137,9 +137,8 @@ fn assert_documents_are_equal(
     let other = if how == "convert" { Some(guest(copy.subject.name).unwrap()) } else { None };
     let documents = tempfile::tempdir_in(copy.directory.path()).unwrap();
     give_away(documents.path());
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/documents.py");
     let arguments = [&[how, target, documents.path().to_str().unwrap()], nics].concat();
-    let written = run(environment, copy, &program, &arguments);
+    let written = run(environment, copy, &python_test("documents.py"), &arguments);
     let stages = match how {
         "convert" => "inspect /inspect verify /verify apply /apply verify /verify commit /commit\n",
         _ => "inspect /inspect verify /verify\n",
@@ -170,6 +169,11 @@ fn assert_documents_are_equal(
     assert_eq!(document("targets"), said(&targets.unwrap()).1);
 }
 
+/// Returns a program in Python of the tests.
+fn python_test(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name)
+}
+
 fn place(copy: &Copy) -> &str {
     copy.directory.path().to_str().unwrap()
 }
@@ -195,6 +199,11 @@ fn an_ordinary_user_converts_a_guest_by_the_wheel_alone() {
     assert_eq!(copy.files(), kept, "the undo file is left beside the disk, and no more");
     assert_documents_are_equal(&environment, &copy, "look", &[], 0);
 
+    let undone = run(&environment, &copy, &python_test("undo.py"), &[]);
+    assert_eq!(undone, (Some(0), "test.img.guestconv-undo undo /undo\n".to_owned(), String::new()));
+    assert!(copy.is_pristine(), "an undo brings back every bit");
+    assert_eq!(copy.files(), ["test.img"], "something is left by the undo");
+
     fs::remove_file(&copy.disk).unwrap();
     let failed = run(&environment, &copy, &example, &[]);
     assert_eq!(failed, (Some(1), String::new(), "there is no disk test.img; check its path\n".to_owned()));
@@ -210,7 +219,7 @@ fn the_example_converts_each_guest() {
         assert_eq!(done, (Some(0), "Success\n".to_owned(), String::new()), "{name}");
         assert!(!copy.is_pristine(), "{name}: the commit did not reach the disk");
         let mut verify = Command::new(environment.tree.path().join("bin/guestconv"));
-        verify.args(["verify", "test.img", "--format", "raw", "--target", copy.subject.target]);
+        verify.args(["verify", "test.img", "--format", "raw", "--target", EXAMPLES_TARGET]);
         verify.current_dir(copy.directory.path()).env_remove(APPLIANCE_VARIABLE);
         let (status, _, errors) = said(&verify.output().unwrap());
         assert_eq!((status, errors.as_str()), (Some(0), ""), "{name}");
@@ -242,7 +251,7 @@ fn errors_are_exceptions_and_calls_can_be_stopped() {
 fn the_package_has_types() {
     let Some(environment) = Environment::new() else { return };
     environment.install(&CHECKER);
-    let uses = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/typed.py");
+    let uses = python_test("typed.py");
     for checked in [["-p", "guestconv"], ["--", uses.to_str().unwrap()]] {
         let mut python = environment.python();
         python.args(["-m", "mypy", "--strict", "--cache-dir=/dev/null"]).args(checked);

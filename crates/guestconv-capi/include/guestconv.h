@@ -10,7 +10,8 @@
  * guestconv_last_error_code, guestconv_last_error_kind and guestconv_version.
  *
  * ORDER. First drives, cards and options; then guestconv_inspect, for a target; then the calls that take xml: the
- * document that guestconv_inspect returned, edited or not. NULL accepts all defaults.
+ * document that guestconv_inspect returned, edited or not. NULL accepts all defaults. What undoes a conversion needs no
+ * target.
  *
  * THREADS. A handle is used by one thread at a time; different handles by different threads at the same time. Only
  * guestconv_cancel may be called while another call runs on the handle. Callbacks run in the thread of the call that
@@ -32,8 +33,8 @@ extern "C" {
 /* A guest. */
 typedef struct guestconv_h guestconv_h;
 
-/* Is told how far a stage is: "recover", "inspect", "apply", "verify", "commit" or "prove"; stage lives during the call.
- * done is 0 when the stage begins and total when it has ended well. total is 0 as long as it is not known; its unit is
+/* Is told how far a stage is: "recover", "inspect", "apply", "verify", "commit", "undo" or "prove"; stage lives during the
+ * call. done is 0 when the stage begins and total when it has ended well. total is 0 as long as it is not known; its unit is
  * the stage's own. opaque is what was given with the callback. */
 typedef void (*guestconv_progress_callback) (void *opaque, const char *stage, uint64_t done, uint64_t total);
 
@@ -71,6 +72,14 @@ int guestconv_set_overlay_dir (guestconv_h *h, const char *directory);
  * them. NULL, as at first: where the packages of this host put them. */
 int guestconv_set_grub_dir (guestconv_h *h, const char *directory);
 
+/* Says how initramfs images get drivers that they lack: "append", a segment is appended and nothing of the guest is run; or
+ * "guest", its own tool is run, inside the appliance. NULL, as at first: "append". */
+int guestconv_set_rebuild (guestconv_h *h, const char *how);
+
+/* Says whether guestconv_convert keeps the originals of what it changes (1, as at first), in an undo file beside each disk that
+ * changes, or in the overlay directory for a block device. Without them (0) there is no way back. */
+int guestconv_set_keep_undo (guestconv_h *h, int kept);
+
 /* Says how long one run of the appliance may take. 0, as at first: 300 seconds. */
 int guestconv_set_time_limit (guestconv_h *h, unsigned int seconds);
 
@@ -98,20 +107,29 @@ char *guestconv_plan_text (guestconv_h *h, const char *xml);
  * "qemu", a command for a shell; or "json". The first two have the guest's disks in it, two processors and 2 GiB. */
 char *guestconv_hardware (guestconv_h *h, const char *xml, const char *format);
 
-/* Converts the guest in place, and keeps the originals of what it changes in an undo file beside each disk. If it fails, the disks are as they were, unless the code begins with "commit-": then the
- * next handle that opens the same disks finishes it. */
+/* Converts the guest in place. If it fails, the disks are as they were, unless the kind is "commit": then the next handle
+ * that opens the same disks finishes it. A disk that keeps the undo file of an earlier conversion is refused: undo that, or
+ * discard its undo file. */
 int guestconv_convert (guestconv_h *h, const char *xml);
 
 /* Returns what the last guestconv_convert did, as JSON: the steps of its plan, and the files that each wrote. It is an
  * error if that failed, or none was called. */
 char *guestconv_last_outcome (guestconv_h *h);
 
-/* Puts back what the last conversion of these disks changed, bit for bit, all disks together. It is an error if a disk was
- * written since: "undo-disk-changed". No target is needed. */
-int guestconv_undo (guestconv_h *h);
+/* Puts back what the last conversion of the drives changed, by whichever handle or program it was done: they are bit for bit
+ * what they were before it, sizes included, and the undo files are gone. No target is needed; drives and overlay
+ * directory are those of the conversion. It is an error if there is no undo file ("undo-missing"), if the conversion changed
+ * a disk that is not among the drives ("undo-incomplete"), or if a disk was written since ("undo-disk-changed"), as by a guest
+ * that ran on it: nothing was changed then. Any other force than 0 puts the originals back even so, which leaves a mixture that no
+ * guest wrote, unless only the time or place of a disk has changed. If the kind is "commit", it was interrupted, and the next
+ * handle that opens the same disks finishes it. guestconv_cancel does not stop it. */
+int guestconv_undo (guestconv_h *h, int force);
 
-/* Removes the undo files of these disks: there is no way back then. No target is needed. */
+/* Removes the undo files of the drives: there is no way back then. It is an error if there are none. */
 int guestconv_discard_undo (guestconv_h *h);
+
+/* Returns the undo files of the drives, as JSON: a list of paths, empty if there are none. No target is needed. */
+char *guestconv_undo_files (guestconv_h *h);
 
 /* Returns what a conversion would still do, by a fresh look at the disks, as JSON: "missing" is empty if nothing. */
 char *guestconv_verify (guestconv_h *h, const char *xml);

@@ -2,14 +2,13 @@
 
 use guestconv::core::description::Choices;
 use guestconv::core::hardware::{libvirt, qemu};
-use guestconv::core::plan::{Nic, Plan, PlanOptions};
+use guestconv::core::plan::{Nic, Plan, PlanOptions, Rebuild};
 use guestconv::core::report::Outcome;
 use guestconv::core::{finding, knowledge};
 use guestconv::prove::ProveOptions;
-use guestconv::{
-    Cancel, ConvertOptions, DiskSpec, Error, ErrorKind, Guest, Observer, Options, Result, UndoOptions,
-};
-use std::path::Path;
+use guestconv::{Cancel, ConvertOptions, DiskSpec, Error, ErrorKind, Guest, Observer, Options, Result};
+use guestconv::{UndoFile, UndoOptions};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,8 @@ pub(crate) struct Session {
     disks: Vec<DiskSpec>,
     allow_backing: bool,
     nics: Vec<Nic>,
+    rebuild: Rebuild,
+    undo: UndoFile,
     options: Options,
     target: Option<String>,
     guest: Option<Guest>,
@@ -40,6 +41,8 @@ impl Session {
             disks: Vec::new(),
             allow_backing: false,
             nics: Vec::new(),
+            rebuild: Rebuild::default(),
+            undo: UndoFile::default(),
             options,
             target: None,
             guest: None,
@@ -65,6 +68,20 @@ impl Session {
     pub(crate) fn set_allow_backing(&mut self, allowed: bool) -> Result<()> {
         self.require_unopened()?;
         self.allow_backing = allowed;
+        Ok(())
+    }
+
+    /// Says how initramfs images get drivers that they lack.
+    pub(crate) fn set_rebuild(&mut self, rebuild: Rebuild) -> Result<()> {
+        self.require_unopened()?;
+        self.rebuild = rebuild;
+        Ok(())
+    }
+
+    /// Says whether a conversion can be undone.
+    pub(crate) fn set_undo(&mut self, undo: UndoFile) -> Result<()> {
+        self.require_unopened()?;
+        self.undo = undo;
         Ok(())
     }
 
@@ -123,13 +140,25 @@ impl Session {
     }
 
     /// Puts back what the last conversion changed.
-    pub(crate) fn undo(&mut self) -> Result<()> {
-        self.guest()?.undo(&UndoOptions::default())
+    pub(crate) fn undo(&mut self, options: &UndoOptions) -> Result<()> {
+        self.guest()?.undo(options)
     }
 
     /// Removes the undo files.
     pub(crate) fn discard_undo(&mut self) -> Result<()> {
         self.guest()?.discard_undo()
+    }
+
+    /// Returns the undo files, as JSON.
+    pub(crate) fn undo_files(&mut self) -> Result<String> {
+        let files = self.guest()?.undo_files();
+        let text = |path: &PathBuf| {
+            path.to_str().map(str::to_owned).ok_or_else(|| {
+                let message = format!("the undo file {} has a name that is not UTF-8", path.display());
+                Error::new(ErrorKind::InvalidArgument, "not-utf-8", message)
+            })
+        };
+        json(&files.iter().map(text).collect::<Result<Vec<_>>>()?)
     }
 
     /// Returns what is still missing, as JSON.
@@ -161,7 +190,7 @@ impl Session {
         let (target, plan) = (self.target()?, self.plan_options());
         let choices = self.choices(document)?;
         let planned = self.guest()?.plan(&target, &choices, &plan)?;
-        Ok((planned, ConvertOptions { choices, plan, ..ConvertOptions::default() }))
+        Ok((planned, ConvertOptions { choices, plan, undo: self.undo, ..ConvertOptions::default() }))
     }
 
     fn choices(&mut self, document: Option<&str>) -> Result<Choices> {
@@ -173,7 +202,7 @@ impl Session {
     }
 
     fn plan_options(&self) -> PlanOptions {
-        PlanOptions { nics: self.nics.clone(), ..PlanOptions::default() }
+        PlanOptions { nics: self.nics.clone(), rebuild: self.rebuild }
     }
 
     fn target(&self) -> Result<String> {

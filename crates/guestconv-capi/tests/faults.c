@@ -50,6 +50,8 @@ without_a_handle (void)
   FAILS (guestconv_set_appliance (h, "empty"), "argument-needed");
   FAILS (guestconv_set_overlay_dir (h, "empty"), "argument-needed");
   FAILS (guestconv_set_grub_dir (h, "empty"), "argument-needed");
+  FAILS (guestconv_set_rebuild (h, "guest"), "argument-needed");
+  FAILS (guestconv_set_keep_undo (h, 0), "argument-needed");
   FAILS (guestconv_set_time_limit (h, 1), "argument-needed");
   FAILS (guestconv_set_progress_callback (h, NULL, NULL), "argument-needed");
   FAILS (guestconv_set_log_callback (h, NULL, NULL), "argument-needed");
@@ -60,8 +62,9 @@ without_a_handle (void)
   FAILS_STRING (guestconv_hardware (h, NULL, "qemu"), "argument-needed");
   FAILS_STRING (guestconv_last_outcome (h), "argument-needed");
   FAILS (guestconv_convert (h, NULL), "argument-needed");
-  FAILS (guestconv_undo (h), "argument-needed");
+  FAILS (guestconv_undo (h, 0), "argument-needed");
   FAILS (guestconv_discard_undo (h), "argument-needed");
+  FAILS_STRING (guestconv_undo_files (h), "argument-needed");
   FAILS_STRING (guestconv_verify (h, NULL), "argument-needed");
   FAILS_STRING (guestconv_prove (h, NULL, 0, NULL), "argument-needed");
   CHECK (strcmp (guestconv_last_error (h), "the handle is NULL") == 0);
@@ -82,10 +85,15 @@ wrong_arguments (void)
   FAILS (guestconv_add_drive_format (h, "disk", NULL, "vmdk"), "format-unknown");
   FAILS (guestconv_add_nic (h, "eth0", NULL), "argument-needed");
   FAILS (guestconv_add_nic (h, "eth0", "52:54:00"), "nic-invalid");
+  FAILS (guestconv_set_rebuild (h, "anew"), "rebuild-unknown");
+  FAILS (guestconv_set_rebuild (h, "\xff"), "not-utf-8");
   FAILS_STRING (guestconv_inspect (h, NULL), "argument-needed");
   FAILS_STRING (guestconv_hardware (h, NULL, NULL), "argument-needed");
   FAILS_STRING (guestconv_hardware (h, NULL, "xml"), "format-unknown");
   FAILS_STRING (guestconv_inspect (h, "kvm"), "disk-count");
+  FAILS (guestconv_undo (h, 0), "disk-count");
+  FAILS (guestconv_discard_undo (h), "disk-count");
+  FAILS_STRING (guestconv_undo_files (h), "disk-count");
   DONE (guestconv_add_drive_format (h, "disk", "../x", NULL));
   FAILS_STRING (guestconv_inspect (h, "kvm"), "disk-name-invalid");
   guestconv_close (h);
@@ -116,6 +124,9 @@ wrong_order (void)
   DONE (guestconv_set_appliance (h, NULL));
   DONE (guestconv_set_overlay_dir (h, "empty"));
   DONE (guestconv_set_grub_dir (h, "empty"));
+  DONE (guestconv_set_rebuild (h, "guest"));
+  DONE (guestconv_set_rebuild (h, NULL));
+  DONE (guestconv_set_keep_undo (h, 0));
   DONE (guestconv_set_time_limit (h, 0));
   DONE (guestconv_set_allow_backing (h, 1));
   DONE (guestconv_set_progress_callback (h, NULL, NULL));
@@ -135,6 +146,28 @@ targets (void)
   last_is (h, NULL, __LINE__);
   CHECK (strstr (json, "\"id\": \"rhev-3.1\"") != NULL);
   guestconv_free (json);
+  guestconv_close (h);
+}
+
+/* What undoes a conversion needs no target; it opens the guest, for which options then come too late. */
+static void
+nothing_to_undo (void)
+{
+  guestconv_h *h = guestconv_create ();
+  char *json;
+
+  DONE (guestconv_add_drive_format (h, "disk", NULL, "raw"));
+  DONE (guestconv_set_appliance (h, "hangs"));
+  CHECK ((json = guestconv_undo_files (h)) != NULL);
+  last_is (h, NULL, __LINE__);
+  CHECK (strcmp (json, "[]") == 0);
+  guestconv_free (json);
+  FAILS (guestconv_undo (h, 0), "undo-missing");
+  FAILS (guestconv_undo (h, 1), "undo-missing");
+  CHECK (strcmp (guestconv_last_error_kind (h), "disk") == 0);
+  FAILS (guestconv_discard_undo (h), "undo-missing");
+  FAILS (guestconv_set_rebuild (h, NULL), "guest-opened");
+  FAILS (guestconv_set_keep_undo (h, 1), "guest-opened");
   guestconv_close (h);
 }
 
@@ -198,6 +231,7 @@ main (void)
   wrong_arguments ();
   wrong_order ();
   targets ();
+  nothing_to_undo ();
   options ();
   cancel ();
   printf ("Success\n");

@@ -96,6 +96,13 @@ pub const FILES: &[Entry] = &[
         &["plan", "convert", "prove"],
     ),
     entry(
+        "/usr/lib/grub/",
+        "GRUB 2 for BIOS (i386-pc) and UEFI (x86_64-efi), unless --grub-dir names another: what a disk without boot loader \
+         is given, as one of a paravirtual guest of EC2 or Xen. Such a disk grows by 513 MiB, most of them a hole, and what \
+         was on it becomes partition 1; guestconv undo brings back its size, too. Other usual places are tried too.",
+        &["plan", "convert"],
+    ),
+    entry(
         "../share/guestconv/guestconv.rng",
         "The RELAX NG schema of the description, seen from the program.",
         &["inspect", "plan", "convert", "verify", "prove", "schema"],

@@ -3,9 +3,9 @@
 use super::callbacks::{LogCallback, ProgressCallback};
 use super::{Handle, call, from_c, needed, owned, panics, path_from_c, shared, status};
 use crate::session::{self, HardwareFormat};
-use guestconv::core::plan::Nic;
+use guestconv::core::plan::{Nic, Rebuild};
 use guestconv::prove::ProveOptions;
-use guestconv::{DiskSpec, Error, ErrorKind, Format, Options};
+use guestconv::{DiskSpec, Error, ErrorKind, Format, Options, UndoFile, UndoOptions};
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr::null;
 use std::sync::{Arc, PoisonError};
@@ -110,6 +110,27 @@ unsafe extern "C" fn guestconv_set_grub_dir(handle: *mut Handle, directory: *con
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_set_rebuild(handle: *mut Handle, how: *const c_char) -> c_int {
+    // SAFETY: as above.
+    status(unsafe {
+        call(handle, |session| {
+            session.set_rebuild(match from_c(how, "how")? {
+                None | Some("append") => Rebuild::Append,
+                Some("guest") => Rebuild::Guest,
+                Some(other) => return Err(rebuild_unknown(other)),
+            })
+        })
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_set_keep_undo(handle: *mut Handle, kept: c_int) -> c_int {
+    let undo = if kept != 0 { UndoFile::Keep } else { UndoFile::Leave };
+    // SAFETY: as above.
+    status(unsafe { call(handle, |session| session.set_undo(undo)) })
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn guestconv_set_time_limit(handle: *mut Handle, seconds: c_uint) -> c_int {
     // SAFETY: as above.
     status(unsafe {
@@ -211,15 +232,21 @@ unsafe extern "C" fn guestconv_last_outcome(handle: *mut Handle) -> *mut c_char 
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn guestconv_undo(handle: *mut Handle) -> c_int {
+unsafe extern "C" fn guestconv_undo(handle: *mut Handle, force: c_int) -> c_int {
     // SAFETY: as above.
-    status(unsafe { call(handle, |session| session.undo()) })
+    status(unsafe { call(handle, |session| session.undo(&UndoOptions { force: force != 0 })) })
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn guestconv_discard_undo(handle: *mut Handle) -> c_int {
     // SAFETY: as above.
     status(unsafe { call(handle, |session| session.discard_undo()) })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_undo_files(handle: *mut Handle) -> *mut c_char {
+    // SAFETY: as above.
+    owned(unsafe { call(handle, |session| session.undo_files()) })
 }
 
 #[unsafe(no_mangle)]
@@ -297,4 +324,9 @@ fn limit(seconds: c_uint, usual: Duration) -> Duration {
 fn format_unknown(format: &str, known: &str) -> Error {
     let message = format!("there is no format {format:?}; known are {known}");
     Error::new(ErrorKind::InvalidArgument, "format-unknown", message)
+}
+
+fn rebuild_unknown(how: &str) -> Error {
+    let message = format!("initramfs images cannot get drivers by {how:?}; known are append, guest");
+    Error::new(ErrorKind::InvalidArgument, "rebuild-unknown", message)
 }
