@@ -7,7 +7,9 @@ use guestconv::Options;
 use guestconv::core::description::Choices;
 use guestconv::core::plan::{Plan, PlanOptions};
 use guestconv_system_tests::programs::{compiled, compiled_test, run, said};
-use guestconv_system_tests::{Copy, EXAMPLES, EXAMPLES_TARGET, assert_as_before, copy_for_examples, installed};
+use guestconv_system_tests::{
+    Copy, EXAMPLES, EXAMPLES_TARGET, assert_as_before, copy_for_examples, installed,
+};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
