@@ -17,6 +17,8 @@ use std::time::Duration;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_convert-once");
 const NOBODY: u32 = 65534;
+/// What is there after a conversion.
+const CONVERTED: [&str; 3] = ["disk.raw", "disk.raw.guestconv-undo", "disk.raw.guestconv-undo.json"];
 
 fn convert(program: &Path, copy: &Copy) -> Command {
     let mut command = Command::new(program);
@@ -47,7 +49,7 @@ fn a_kill_before_the_commit_leaves_the_disk_as_it_was() {
     }
     assert_converts(&mut convert(Path::new(PROGRAM), &copy));
     assert!(!copy.is_pristine());
-    assert_eq!(copy.files(), ["disk.raw"], "what the killed ones left is cleaned up");
+    assert_eq!(copy.files(), CONVERTED, "what the killed ones left is cleaned up");
 }
 
 #[test]
@@ -72,7 +74,7 @@ fn an_ordinary_user_without_qemu_converts() {
         command.uid(NOBODY).gid(NOBODY);
     }
     assert_converts(&mut command);
-    assert_eq!(copy.files(), ["disk.raw"]);
+    assert_eq!(copy.files(), CONVERTED);
 }
 
 #[test]

@@ -187,6 +187,7 @@ fn trim(path: &Path) -> io::Result<()> {
 
 /// Makes the image as large as it will be; what its last cluster has behind the content is zeroes then.
 fn grow(job: &Job<'_>) -> io::Result<()> {
+    grow_table(job)?;
     let image = job.disk.open_to_resize()?;
     image.resize_grow(job.room.new_size_bytes, imago::format::PreallocateMode::None)?;
     let mut at = job.room.content_bytes;
@@ -199,6 +200,34 @@ fn grow(job: &Job<'_>) -> io::Result<()> {
     }
     image.flush()?;
     image.sync()
+}
+
+/// Makes the disk larger in the header, where the first table has room in its own clusters, as it has but for disks of whole
+/// TiB. Else imago moves the table to new clusters, and writes where it is before it counts them: killed in between, the
+/// next one would take them for free.
+fn grow_table(job: &Job<'_>) -> io::Result<()> {
+    let (map, new_size_bytes) = (Map::read(&job.disk.path)?, job.room.new_size_bytes);
+    let entries = u32::try_from(new_size_bytes.div_ceil(map.coverage_bytes())).map_err(io::Error::other)?;
+    let there = u64::from(map.entries) * 8;
+    let fits = u64::from(entries) * 8 <= there.next_multiple_of(1 << map.cluster_bits);
+    if map.size_bytes >= new_size_bytes || there == 0 || !fits {
+        return Ok(());
+    }
+    let file = OpenOptions::new().read(true).write(true).open(&job.disk.path)?;
+    let new = entries.saturating_sub(map.entries);
+    let zeroes = vec![0; usize::try_from(new).map_err(io::Error::other)? * 8];
+    file.write_all_at(&zeroes, map.table_at + there)?;
+    file.sync_all()?;
+    // Size, encryption, entries: one write within a sector.
+    let mut fields = [0; 16];
+    file.read_exact_at(&mut fields, 24)?;
+    let (size, rest) = fields.split_at_mut(8);
+    size.copy_from_slice(&new_size_bytes.to_be_bytes());
+    if let Some(count) = rest.get_mut(4..8) {
+        count.copy_from_slice(&entries.max(map.entries).to_be_bytes());
+    }
+    file.write_all_at(&fields, 24)?;
+    file.sync_all()
 }
 
 /// Gives up the clusters of the room, in front and behind.
