@@ -96,8 +96,7 @@ fn a_disk_of_100_gib_is_not_copied() {
 /// Killed with all that it started, a conversion has changed nothing, or it is finished by the next who opens the disk.
 #[test]
 fn a_kill_loses_nothing() {
-    // Not in qcow2 yet: what a killed commit had allocated there may be allocated again, and is lost then.
-    for (copy, options) in [(copy("ec2-pv-xfs"), &[] as &[&str])] {
+    for (copy, options) in [(copy("ec2-pv-xfs"), &[][..]), (copy_in_qcow2("ec2-pv-xfs"), &["--qcow2"][..])] {
         let Some(copy) = copy else { return };
         let names = copy.files();
         for (stage, wait_ms) in [("apply", 50), ("commit", 0), ("commit", 10), ("commit", 30), ("commit", 60)]

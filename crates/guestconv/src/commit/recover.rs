@@ -2,7 +2,7 @@
 //! journal is removed. Only files of this user, and only disks that the caller handed in, are touched.
 
 use super::journal::{Journal, Work, remove};
-use super::{Part, finish, interrupted, places};
+use super::{Part, finish, interrupted, places, room};
 use crate::disks::{Disk, overlay};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer, Stage, Timings};
@@ -89,6 +89,9 @@ fn finish_interrupted(
             true => return Err(unfinished(&format!("{} is no overlay of ours", entry.overlay.display()))),
         };
         disk.lock_for_writing()?;
+        room::mend(disk).map_err(|error| {
+            unfinished(&format!("{} cannot be mended: {error}", entry.path.display())).caused_by(error)
+        })?;
         parts.push(Part { disk, overlay });
     }
     let result = finish(journal, &parts, Stage::Recover, observer, timings).map_err(interrupted);

@@ -97,23 +97,39 @@ impl Map {
         file.write_all_at(&bytes, self.table_at)
     }
 
-    /// Takes away the one reference that a cluster has. One that a snapshot needs as well keeps its count.
-    fn release(&self, file: &File, cluster_at: u64) -> io::Result<()> {
-        let cluster_bytes = 1u64 << self.cluster_bits;
-        let counts_per_block = cluster_bytes * 8 / u64::from(self.count_bits);
+    /// Returns where the count of a cluster is: the byte, and the bit in it for narrow ones; `None` if it has none.
+    fn count_place(&self, file: &File, cluster_at: u64) -> io::Result<Option<(u64, u64)>> {
+        let counts_per_block = (1u64 << self.cluster_bits) * 8 / u64::from(self.count_bits);
         let cluster = cluster_at >> self.cluster_bits;
         let block_at = long(file, self.counts_at + cluster / counts_per_block * 8)? & !0x1ff;
         let at_bits = cluster % counts_per_block * u64::from(self.count_bits);
-        if block_at == 0 {
+        Ok((block_at != 0).then_some((block_at + at_bits / 8, at_bits % 8)))
+    }
+
+    /// Gives a cluster that is in use and not counted its one reference.
+    fn claim(&self, file: &File, cluster_at: u64) -> io::Result<()> {
+        let (at, bit) = self.count_place(file, cluster_at)?.ok_or_else(|| damaged("a count is missing"))?;
+        let mut count = vec![0; usize::try_from(self.count_bits.div_ceil(8)).map_err(io::Error::other)?];
+        file.read_exact_at(&mut count, at)?;
+        let mask = if self.count_bits < 8 { ((1u8 << self.count_bits) - 1) << bit } else { 0xff };
+        if count.iter().any(|byte| byte & mask != 0) {
             return Ok(());
         }
-        let at = block_at + at_bits / 8;
+        if let Some(last) = count.last_mut() {
+            *last |= 1 << bit;
+        }
+        file.write_all_at(&count, at)
+    }
+
+    /// Takes away the one reference that a cluster has. One that a snapshot needs as well keeps its count.
+    fn release(&self, file: &File, cluster_at: u64) -> io::Result<()> {
+        let Some((at, bit)) = self.count_place(file, cluster_at)? else { return Ok(()) };
         if self.count_bits < 8 {
             // Narrow counts fill a byte from its low bits.
-            let mask = ((1u8 << self.count_bits) - 1) << (at_bits % 8);
+            let mask = ((1u8 << self.count_bits) - 1) << bit;
             let mut byte = [0];
             file.read_exact_at(&mut byte, at)?;
-            let [count] = byte.map(|byte| (byte & mask) >> (at_bits % 8));
+            let [count] = byte.map(|byte| (byte & mask) >> bit);
             return if count == 1 { file.write_all_at(&byte.map(|byte| byte & !mask), at) } else { Ok(()) };
         }
         let mut count = vec![0; usize::try_from(self.count_bits / 8).map_err(io::Error::other)?];
@@ -122,6 +138,17 @@ impl Map {
             count.split_last().is_some_and(|(last, rest)| *last == 1 && rest.iter().all(|b| *b == 0));
         if is_one { file.write_all_at(&vec![0; count.len()], at) } else { Ok(()) }
     }
+}
+
+/// Counts the second tables that the first one names and nobody counted: imago writes the name of a new table before its
+/// count, and who is killed in between leaves a table that the next allocation would take for free.
+pub(super) fn count_tables(path: &Path) -> io::Result<()> {
+    let map = Map::read(path)?;
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let entries = map.table(&file)?;
+    let mut tables = entries.into_iter().map(|entry| entry & OFFSET_MASK).filter(|at| *at != 0);
+    tables.try_for_each(|at| map.claim(&file, at))?;
+    file.sync_all()
 }
 
 /// Makes room or takes it away; `before` are the entries that the map had before they were shifted, if it is so far.

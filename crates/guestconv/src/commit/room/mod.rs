@@ -141,6 +141,17 @@ pub(crate) fn check(disk: &Disk, room: &Room) -> Result<Method> {
     Ok(method)
 }
 
+/// Mends what a killed process may have left of an image: before anything more is written to it.
+///
+/// # Errors
+/// The error of the host; of an image whose counts are missing.
+pub(super) fn mend(disk: &Disk) -> io::Result<()> {
+    match disk.format {
+        ImageFormat::Qcow2 => map::count_tables(&disk.path),
+        ImageFormat::Raw => Ok(()),
+    }
+}
+
 /// Makes room. What was done before and interrupted is not done again.
 pub(super) fn make(job: &Job<'_>) -> io::Result<()> {
     work(job, Direction::Make)
