@@ -45,9 +45,6 @@ const USUAL: &[&str] = &[
     "fat",
     "font",
     "gettext",
-    "gfxmenu",
-    "gfxterm",
-    "gfxterm_background",
     "gzio",
     "halt",
     "help",
@@ -88,7 +85,9 @@ const USUAL: &[&str] = &[
 const USUAL_BIOS: &[&str] = &["drivemap", "ntldr", "vbe", "vga", "video_bochs", "video_cirrus"];
 /// `linux16` and `linuxefi` are not among these, though there are such modules: the first starts kernels as BIOS would, the
 /// second asks Secure Boot's shim. Our configuration makes both names mean `linux`.
-const USUAL_UEFI: &[&str] = &["efi_gop", "efi_uga", "efifwsetup", "fwsetup"];
+/// Not its `fwsetup`: menus of GRUB 2.12 ask `fwsetup --is-supported`, and older ones take that for the wish itself and reset
+/// the machine into its settings.
+const USUAL_UEFI: &[&str] = &["efi_gop", "efi_uga"];
 
 /// Returns the module that reads a file system by blkid's name; `None` if GRUB has none that we know.
 pub(super) fn of_filesystem(kind: &str) -> Option<&'static str> {
