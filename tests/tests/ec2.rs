@@ -34,6 +34,12 @@ fn line_and_back(copy: Option<Copy>, firmware: HardwareFirmware) {
     copy.assert_as_built("after boot and undo");
 }
 
+/// Its own boot loader is for both.
+#[test]
+fn ec2_hvm() {
+    line_of_both_formats("ec2-hvm");
+}
+
 #[test]
 fn ec2_pv() {
     line_of_both_formats("ec2-pv");

@@ -10,7 +10,6 @@ use guestconv::core::change::Change;
 use guestconv::core::describe::describe;
 use guestconv::core::description::Choices;
 use guestconv::core::finding::Finding;
-use guestconv::core::hardware::HardwareFirmware;
 use guestconv::core::knowledge::target;
 use guestconv::core::layout::DeviceName;
 use guestconv::core::plan::Plan;
@@ -71,14 +70,6 @@ fn debian_13_efi() {
 #[test]
 fn debian_13_btrfs() {
     line("debian-13-btrfs");
-}
-
-#[test]
-fn ec2_hvm() {
-    let Some((copy, mut plan)) = line("ec2-hvm") else { return };
-    // Its own boot loader is for both.
-    plan.hardware.firmware = HardwareFirmware::Uefi;
-    assert_as_before(copy.subject, copy.subject.root, &copy.boot(&plan.hardware));
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub fn needed(facts: &Facts) -> Result<Option<LayOut>, PlanError> {
         let needed = end_bytes.saturating_add(TAIL_BYTES).div_ceil(MIB);
         let message = format!(
             "the disk {} needs a partition table and a boot loader, for which it must have {needed} MiB, and it cannot grow \
-             by itself from its {} MiB: make the volume larger, or convert into a new image with --output",
+             by itself from its {} MiB: make the volume larger, or copy it into an image file and convert that",
             disk.name,
             disk.size_bytes / MIB
         );

@@ -1,5 +1,7 @@
 //! Head and tail of a disk that is laid out: a sparse file beside its overlay, until the commit has folded them in.
 
+use super::laid_out::LaidOut;
+use super::room::Room;
 use crate::boot_image::{self, Grub};
 use crate::disks::{self, Access, DiskSpec, Image, ImageFormat, Part, View};
 use crate::error::{Error, ErrorKind, Result};
@@ -11,27 +13,29 @@ use std::path::{Path, PathBuf};
 /// Head and tail of one disk; the file goes with this unless the commit has begun.
 #[derive(Debug)]
 pub(crate) struct Head {
-    /// The file: the head, and right behind it the tail.
-    pub(super) path: PathBuf,
-    pub(super) lay_out: LayOut,
+    /// The file, and where it goes.
+    pub(super) laid_out: LaidOut,
     image: Image,
 }
 
 impl Head {
-    /// Makes the new file `path`.
+    /// Makes the new file `path`: the head, and right behind it the tail.
     ///
     /// # Errors
     /// As [`boot_image::write`]; `overlay-failed` if the file cannot be made.
-    pub(super) fn new(path: PathBuf, lay_out: &LayOut, grub: &Grub) -> Result<Self> {
+    pub(super) fn new(path: PathBuf, lay_out: &LayOut, room: Room, grub: &Grub) -> Result<Self> {
         let file = File::create_new(&path).map_err(|error| failed(&path, error))?;
-        let written = boot_image::write(lay_out, grub, &file).and_then(|()| image(&path));
-        match written {
-            Ok(image) => Ok(Self { path, lay_out: lay_out.clone(), image }),
-            Err(error) => {
-                drop(fs::remove_file(&path));
-                Err(error)
-            }
+        let written = boot_image::write(lay_out, grub, &file).and_then(|()| Self::open(path.clone(), room));
+        if written.is_err() {
+            drop(fs::remove_file(&path));
         }
+        written
+    }
+
+    /// Opens the file `path`, which has head and tail.
+    pub(super) fn open(path: PathBuf, room: Room) -> Result<Self> {
+        let image = disks::open_image(&DiskSpec::new(&path), ImageFormat::Raw, Access::Write)?;
+        Ok(Self { laid_out: LaidOut { head: Some(path), room }, image })
     }
 
     /// Makes durable what is in the file.
@@ -42,7 +46,7 @@ impl Head {
 
     /// Returns the disk as it will be: the head, what the disk holds under its overlay, the tail.
     pub(super) fn view(&self, overlay: &Image) -> View {
-        let (head_bytes, content_bytes) = (self.lay_out.head_bytes, self.lay_out.before.size_bytes);
+        let Room { head_bytes, content_bytes, .. } = self.laid_out.room;
         let part = |image: &Image, from, length| Part { image: Image::clone(image), from, length };
         let tail_bytes = self.image.size().saturating_sub(head_bytes);
         View::joined(vec![
@@ -51,10 +55,6 @@ impl Head {
             part(&self.image, head_bytes, tail_bytes),
         ])
     }
-}
-
-fn image(path: &Path) -> Result<Image> {
-    disks::open_image(&DiskSpec::new(path), ImageFormat::Raw, Access::Write)
 }
 
 fn failed(path: &Path, error: io::Error) -> Error {

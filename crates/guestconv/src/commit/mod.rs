@@ -2,10 +2,10 @@
 //!
 //! Order, each step durable before the next: the overlays are synced; the originals of what will change are saved into a
 //! draft of each undo file; a journal beside each changed disk names all disks and overlays, that of the first disk last:
-//! with it the commit has begun; a disk that gets a new layout gets room for it (`room`); each overlay is folded, which may be done twice without harm; the undo files get their
-//! names and their record; overlays and journals go, that of the first disk last. Killed before it began: the disks are
-//! untouched and the next open forgets it. Killed after: the next open finishes it (`recover`). An undo is a commit, too,
-//! whose overlays are the undo files.
+//! with it the commit has begun; a disk that gets a new layout gets room for it (`room`); each overlay is folded, which may
+//! be done twice without harm; the undo files get their names and their record; overlays and journals go, that of the first
+//! disk last. Killed before it began: the disks are untouched and the next open forgets it. Killed after: the next open
+//! finishes it (`recover`). An undo is a commit, too, whose overlays are the undo files.
 
 mod fold;
 mod head;
@@ -60,8 +60,6 @@ pub(crate) struct Overlays {
     drafts: Vec<PathBuf>,
     /// Head and tail of the disks that are laid out.
     heads: Vec<Option<Head>>,
-    /// Where they go.
-    laid_out: Vec<Option<LaidOut>>,
     /// Whether the disks themselves will change.
     is_in_place: bool,
     has_begun: bool,
@@ -85,7 +83,6 @@ impl Overlays {
             paths: Vec::new(),
             drafts: Vec::new(),
             heads: disks.iter().map(|_| None).collect(),
-            laid_out: disks.iter().map(|_| None).collect(),
             is_in_place,
             has_begun: false,
         };
@@ -108,17 +105,13 @@ impl Overlays {
         lay_out: &LayOut,
         grub: &Grub,
     ) -> Result<()> {
-        let places = self.heads.get_mut(number).zip(self.laid_out.get_mut(number));
-        if let Some((disk, (path, (head, laid_out)))) =
-            disks.get(number).zip(self.paths.get(number).zip(places))
-        {
+        let place = self.paths.get(number).zip(self.heads.get_mut(number));
+        if let Some((disk, (path, head))) = disks.get(number).zip(place) {
             let room = Room::of(disk, lay_out);
             if self.is_in_place {
                 room::check(disk, &room)?;
             }
-            let new = Head::new(places::head(path), lay_out, grub)?;
-            *laid_out = Some(LaidOut { head: Some(new.path.clone()), room });
-            *head = Some(new);
+            *head = Some(Head::new(places::head(path), lay_out, room, grub)?);
         }
         Ok(())
     }
@@ -137,7 +130,7 @@ impl Drop for Overlays {
     fn drop(&mut self) {
         if !self.has_begun {
             // The next open removes what cannot be removed now.
-            let heads = self.laid_out.iter().flatten().filter_map(|laid_out| laid_out.head.as_ref());
+            let heads = self.heads.iter().flatten().filter_map(|head| head.laid_out.head.as_ref());
             self.paths.iter().chain(&self.drafts).chain(heads).for_each(|path| drop(fs::remove_file(path)));
         }
     }
@@ -162,20 +155,19 @@ impl Commit<'_> {
     /// Of kind [`ErrorKind::Commit`] if it had begun: the next open finishes it. Else nothing was changed.
     pub(crate) fn commit(&self, disks: &[Disk], mut overlays: Overlays, timings: &mut Timings) -> Result<()> {
         let begun = Instant::now();
-        for head in overlays.heads.iter().flatten() {
-            head.sync().map_err(|error| reading(&head.path, error))?;
-        }
         let (mut parts, mut entries) = (Vec::new(), Vec::new());
-        let pieces = overlays.images.iter().zip(&overlays.paths).zip(&overlays.laid_out);
-        for (disk, ((image, path), laid_out)) in disks.iter().zip(pieces) {
-            if laid_out.is_some() || fold::is_changed(image).map_err(|error| reading(path, error))? {
+        let pieces = overlays.images.iter().zip(&overlays.paths).zip(&overlays.heads);
+        for (disk, ((image, path), head)) in disks.iter().zip(pieces) {
+            if head.is_some() || fold::is_changed(image).map_err(|error| reading(path, error))? {
                 image.flush().and_then(|()| image.sync()).map_err(|error| reading(path, error))?;
+                head.iter().try_for_each(Head::sync).map_err(|error| reading(path, error))?;
                 journal::sync_directory(path)?;
+                let laid_out = head.as_ref().map(|head| head.laid_out.clone());
                 let undo = match self.undo {
                     UndoFile::Keep => Some(places::undo(&disk.path, self.overlay_dir)?),
                     UndoFile::Leave => None,
                 };
-                entries.push(entry(disk, path, undo, laid_out.clone(), self.overlay_dir)?);
+                entries.push(entry(disk, path, undo, laid_out, self.overlay_dir)?);
                 disk.open_for_writing()?; // while nothing is changed
                 parts.push(Part { disk, overlay: Some(Image::clone(image)) });
             }

@@ -74,11 +74,9 @@ impl Output {
         format: Option<ImageFormat>,
         observer: &dyn Observer,
     ) -> Result<()> {
-        for (index, (path, draft)) in self.paths.iter().zip(&self.drafts).enumerate() {
-            let (Some(disk), Some(overlay)) = (disks.get(index), overlays.images.get(index)) else {
-                continue;
-            };
-            let laid_out = overlays.laid_out.get(index).and_then(Option::as_ref);
+        let sources = disks.iter().zip(overlays.images.iter().zip(&overlays.heads));
+        for ((path, draft), (disk, (overlay, head))) in self.paths.iter().zip(&self.drafts).zip(sources) {
+            let laid_out = head.as_ref().map(|head| &head.laid_out);
             let told = |done, total| observer.event(&Event::Progress { stage: Stage::Commit, done, total });
             let format = format.unwrap_or(disk.format);
             write(draft, path, format, disk, overlay, laid_out, &told)

@@ -107,8 +107,8 @@ pub(crate) fn check(disk: &Disk, room: &Room) -> Result<Method> {
     if disk.is_block_device() {
         if room.new_size_bytes > disk.base.size() {
             let message = format!(
-                "{} has {} bytes and needs {} for a partition table and a boot loader; make it larger, or write the \
-                 result into a new image",
+                "{} has {} bytes and needs {} for a partition table and a boot loader; make it larger, or copy it \
+                 into an image file and convert that",
                 disk.given_path().display(),
                 disk.base.size(),
                 room.new_size_bytes

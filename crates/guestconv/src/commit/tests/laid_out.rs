@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::commit::room::Room;
-use crate::commit::{self, laid_out::LaidOut};
+use crate::commit::{self, Head, laid_out::LaidOut};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -63,7 +63,7 @@ impl Case {
         file.set_len(self.room.head_bytes + MIB).unwrap();
         file.write_all_at(HEAD, 4096).unwrap();
         file.write_all_at(TAIL, self.room.head_bytes + MIB - 4096).unwrap();
-        overlays.laid_out[0] = Some(LaidOut { head: Some(path), room: self.room });
+        overlays.heads[0] = Some(Head::open(path, self.room).unwrap());
         overlays
     }
 
@@ -126,7 +126,8 @@ fn a_killed_commit_of_a_laid_out_disk_is_finished() {
             let case = Case::new(place, format, head_bytes);
             let disks = case.disks();
             let mut overlays = case.overlays(&disks);
-            let (overlay, laid_out) = (&overlays.images[0], overlays.laid_out[0].clone().unwrap());
+            let (overlay, laid_out) =
+                (&overlays.images[0], overlays.heads[0].as_ref().unwrap().laid_out.clone());
             overlay.flush().unwrap();
             let undo = places::undo(&disks[0].path, None).unwrap();
             save_originals(&disks[0], overlay, Some(&laid_out), &places::draft(&undo)).unwrap();
