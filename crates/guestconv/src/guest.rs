@@ -1,10 +1,18 @@
 //! The handle: a guest by its disks, and the line from inspect to verify over it.
 
+mod lay_out;
+mod options;
+#[cfg(test)]
+mod tests;
+mod undo;
+
+pub use options::{ConvertOptions, OpenedDisk, Options};
+
 use crate::appliance::{Job, Runner};
-use crate::commit::{self, Commit, Output, Overlays, Recovered, UndoFile};
+use crate::commit::{self, Commit, Output, Overlays, Recovered};
 use crate::disks::{self, Disk, DiskSpec, Durability, ImageFormat, View};
 use crate::error::{Error, ErrorKind, Result};
-use crate::observe::{Cancel, Event, Observer, Silent, Stage, Timings};
+use crate::observe::{Event, Stage, Timings};
 use crate::prove::{self, Machine, Proof, ProofDisk, ProofFormat, ProveOptions};
 use guestconv_core::describe::describe;
 use guestconv_core::description::{Choices, Description, edited};
@@ -15,9 +23,9 @@ use guestconv_core::plan::{self, Nic, Plan, PlanOptions, require_system};
 use guestconv_core::protocol::{Answer, Task};
 use guestconv_core::report::{Outcome, Report};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A guest by its disks, opened for reading and locked against writers.
 ///
@@ -43,78 +51,6 @@ pub struct Guest {
     facts: Option<Facts>,
     recovered: Recovered,
     timings: Timings,
-}
-
-/// How a guest is worked on.
-#[derive(Clone)]
-pub struct Options {
-    /// The appliance's directory; `None`: `GUESTCONV_APPLIANCE`, or beside the program or library.
-    pub appliance: Option<PathBuf>,
-    /// Where overlays are while a conversion runs; `None`: beside each disk.
-    pub overlay_dir: Option<PathBuf>,
-    /// The directory of the GRUB 2 that a disk without boot loader is given: what has its `i386-pc` and `x86_64-efi`, as
-    /// `/usr/lib/grub` has them; `None`: where the host's packages put them.
-    pub grub_dir: Option<PathBuf>,
-    /// How long one run of the appliance may take.
-    pub time_limit: Duration,
-    /// Is told what happens.
-    pub observer: Arc<dyn Observer>,
-    /// Stops the work.
-    pub cancel: Cancel,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            appliance: None,
-            overlay_dir: None,
-            grub_dir: None,
-            time_limit: Duration::from_secs(300),
-            observer: Arc::new(Silent),
-            cancel: Cancel::default(),
-        }
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("appliance", &self.appliance)
-            .field("overlay_dir", &self.overlay_dir)
-            .field("grub_dir", &self.grub_dir)
-            .field("time_limit", &self.time_limit)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How a guest is converted. Choices and options are those that the plan was made with: verify plans again with them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConvertOptions {
-    /// A driver for each device, or its removal.
-    pub choices: Choices,
-    /// What else the plan was made with.
-    pub plan: PlanOptions,
-    /// Whether the conversion can be undone.
-    pub undo: UndoFile,
-    /// New images to write, one for each disk in order; then the disks themselves are never written. Empty: the disks are
-    /// converted in place.
-    pub output: Vec<PathBuf>,
-    /// The format of the new images; `None`: that of each disk.
-    pub output_format: Option<ImageFormat>,
-}
-
-/// A disk of an opened guest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OpenedDisk {
-    /// Its short name in the documents.
-    pub name: String,
-    /// Where it is, absolute, with links resolved.
-    pub path: PathBuf,
-    /// Its format.
-    pub format: ImageFormat,
-    /// Its size in bytes, as the guest sees it.
-    pub size_bytes: u64,
 }
 
 impl Guest {
@@ -464,8 +400,3 @@ fn wrong_answer() -> Error {
         "the appliance answered another question than was asked",
     )
 }
-
-mod lay_out;
-#[cfg(test)]
-mod tests;
-mod undo;

@@ -6,7 +6,9 @@ use guestconv_core::path::{GuestPath, guest_path};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Returns options for the appliance with the real agent; `None`, and says so, if none is named.

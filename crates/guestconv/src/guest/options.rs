@@ -1,0 +1,83 @@
+//! How a guest is worked on and converted, and what its disks are once opened.
+
+use crate::commit::UndoFile;
+use crate::disks::ImageFormat;
+use crate::observe::{Cancel, Observer, Silent};
+use guestconv_core::description::Choices;
+use guestconv_core::plan::PlanOptions;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a guest is worked on.
+#[derive(Clone)]
+pub struct Options {
+    /// The appliance's directory; `None`: `GUESTCONV_APPLIANCE`, or beside the program or library.
+    pub appliance: Option<PathBuf>,
+    /// Where overlays are while a conversion runs; `None`: beside each disk.
+    pub overlay_dir: Option<PathBuf>,
+    /// The directory of the GRUB 2 that a disk without boot loader is given: what has its `i386-pc` and `x86_64-efi`, as
+    /// `/usr/lib/grub` has them; `None`: where the host's packages put them.
+    pub grub_dir: Option<PathBuf>,
+    /// How long one run of the appliance may take.
+    pub time_limit: Duration,
+    /// Is told what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Stops the work.
+    pub cancel: Cancel,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            appliance: None,
+            overlay_dir: None,
+            grub_dir: None,
+            time_limit: Duration::from_secs(300),
+            observer: Arc::new(Silent),
+            cancel: Cancel::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("appliance", &self.appliance)
+            .field("overlay_dir", &self.overlay_dir)
+            .field("grub_dir", &self.grub_dir)
+            .field("time_limit", &self.time_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a guest is converted. Choices and options are those that the plan was made with: verify plans again with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConvertOptions {
+    /// A driver for each device, or its removal.
+    pub choices: Choices,
+    /// What else the plan was made with.
+    pub plan: PlanOptions,
+    /// Whether the conversion can be undone.
+    pub undo: UndoFile,
+    /// New images to write, one for each disk in order; then the disks themselves are never written. Empty: the disks are
+    /// converted in place.
+    pub output: Vec<PathBuf>,
+    /// The format of the new images; `None`: that of each disk.
+    pub output_format: Option<ImageFormat>,
+}
+
+/// A disk of an opened guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenedDisk {
+    /// Its short name in the documents.
+    pub name: String,
+    /// Where it is, absolute, with links resolved.
+    pub path: PathBuf,
+    /// Its format.
+    pub format: ImageFormat,
+    /// Its size in bytes, as the guest sees it.
+    pub size_bytes: u64,
+}
