@@ -75,7 +75,7 @@ impl Journal {
     /// Writes the journals; the commit has begun when this returns.
     ///
     /// # Errors
-    /// `journal-failed`: the commit has not begun.
+    /// `journal-failed`: the commit has not begun. `commit-interrupted`: it has, or nobody knows.
     pub(super) fn write(&self) -> Result<()> {
         // What an earlier commit left when it had ended, and was killed.
         for disk in &self.disks {
@@ -83,13 +83,28 @@ impl Journal {
             sync_directory(&disk.journal)?;
         }
         for disk in self.members().chain(self.heads()) {
-            own::write(&disk.journal, self).map_err(|error| {
+            let Err(error) = own::write(&disk.journal, self) else { continue };
+            let failed = |outcome: &str| {
                 let message = format!(
-                    "cannot write {}: {error}; let this user write into that directory; nothing was committed",
+                    "cannot write {}: {error}; let this user write into that directory{outcome}",
                     disk.journal.display()
                 );
-                Error::new(ErrorKind::Io, "journal-failed", message).caused_by(error)
-            })?;
+                Error::new(ErrorKind::Io, "journal-failed", message)
+            };
+            // The first disk's may have its name, and is not known to be durable.
+            return Err(match self.take_back() {
+                Ok(()) => failed("; nothing was committed").caused_by(error),
+                Err(_) => super::interrupted(failed("")),
+            });
+        }
+        Ok(())
+    }
+
+    /// Removes the journals of a commit that cannot begin, that of the first disk first.
+    fn take_back(&self) -> Result<()> {
+        for disk in self.heads().chain(self.members()) {
+            remove(&disk.journal)?;
+            sync_directory(&disk.journal)?;
         }
         Ok(())
     }

@@ -185,8 +185,9 @@ impl Commit<'_> {
         timings.add(Stage::Commit, "originals", begun.elapsed());
         let begun = Instant::now();
         let journal = Journal::new(head, Work::Conversion { target: self.target.to_owned() }, entries);
-        journal.write()?;
-        overlays.has_begun = true;
+        let written = journal.write();
+        overlays.has_begun = written.as_ref().err().is_none_or(|error| error.kind() == ErrorKind::Commit);
+        written?;
         timings.add(Stage::Commit, "journal", begun.elapsed());
         finish(&journal, &parts, Stage::Commit, self.observer, timings).map_err(interrupted)?;
         overlays.has_begun = false; // what was not changed has an overlay to remove, too

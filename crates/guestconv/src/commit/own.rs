@@ -36,14 +36,21 @@ pub(super) fn read<T: DeserializeOwned>(place: &Path) -> Result<Option<T>, io::E
 
 /// Writes a document so that it is there whole or not at all, also after a power cut.
 pub(super) fn write(place: &Path, document: &impl Serialize) -> io::Result<()> {
-    let text = serde_json::to_vec_pretty(document)?;
     let draft = places::draft(place);
-    drop(fs::remove_file(&draft));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    fs::rename(&draft, place)?;
+    let written = write_draft(&draft, document).and_then(|()| fs::rename(&draft, place));
+    if written.is_err() {
+        drop(fs::remove_file(&draft)); // what cannot be removed is removed by the next open
+    }
+    written?;
     sync_directory(place)
+}
+
+fn write_draft(draft: &Path, document: &impl Serialize) -> io::Result<()> {
+    let text = serde_json::to_vec_pretty(document)?;
+    drop(fs::remove_file(draft));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
+    file.write_all(&text)?;
+    file.sync_all()
 }
 
 /// Makes the names in the directory of `path` durable.

@@ -71,6 +71,19 @@ pub(super) fn draft(path: &Path) -> PathBuf {
     with_suffix(path, "-draft")
 }
 
+/// Returns where a conversion that was killed may have left a file that is whole or not, and that nobody needs when no
+/// commit is under way.
+pub(super) fn leftovers(disk: &Path, overlay_dir: Option<&Path>) -> Vec<PathBuf> {
+    let overlays = [None, overlay_dir].map(|dir| overlay(disk, dir).ok());
+    let heads = overlays.clone().map(|overlay| overlay.map(|overlay| head(&overlay)));
+    let (journal, undo) = (journal(disk, overlay_dir).ok(), undo(disk, overlay_dir).ok());
+    let progress = journal.as_deref().map(progress);
+    let drafts = [&journal, &progress, &undo].map(|path| path.as_deref().map(draft));
+    let record = undo.as_deref().map(|undo| draft(&record(undo)));
+    let all = overlays.into_iter().chain(heads).chain(drafts).chain([progress, record, Some(trial(disk))]);
+    all.flatten().collect()
+}
+
 fn kept(path: &Path, overlay_dir: Option<&Path>, suffix: &str) -> Result<PathBuf> {
     match overlay_dir {
         _ if !is_block_device(path) => Ok(with_suffix(path, suffix)),

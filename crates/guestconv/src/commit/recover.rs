@@ -6,6 +6,7 @@ use super::{Part, finish, interrupted, places, room};
 use crate::disks::{Disk, overlay};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer, Stage, Timings};
+use rustix::fs::{Advice, fadvise};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -40,29 +41,17 @@ pub(crate) fn recover(
         }
     }
     for disk in disks.iter() {
-        remove_head(&disk.path, overlay_dir);
-        let overlays = [None, overlay_dir].map(|dir| places::overlay(&disk.path, dir));
-        let draft = places::undo(&disk.path, overlay_dir).map(|undo| places::draft(&undo));
-        for path in overlays.into_iter().chain([draft]) {
-            // A disk on a medium that cannot be written has no overlay beside it either.
-            let is_removed = path.is_ok_and(|path| is_image_of_ours(&path) && remove(&path).is_ok());
-            if is_removed {
-                observer.event(&Event::Log("the overlay of a conversion that was killed was removed"));
-            }
+        let left = places::leftovers(&disk.path, overlay_dir);
+        // A disk on a medium that cannot be written has no such file beside it either.
+        let removed = left.iter().filter(|path| is_leftover(path) && remove(path).is_ok()).count();
+        if removed > 0 {
+            observer.event(&Event::Log("what a conversion that was killed had left was removed"));
         }
     }
     if is_finished {
         disks.iter_mut().try_for_each(Disk::reopen)?;
     }
     Ok(recovered)
-}
-
-/// Removes head and tail of a conversion that was killed. What cannot be removed is in the way of nothing but the next one.
-fn remove_head(disk: &Path, overlay_dir: Option<&Path>) {
-    let heads = [None, overlay_dir].map(|dir| places::overlay(disk, dir).map(|path| places::head(&path)));
-    for head in heads.into_iter().flatten().filter(|head| is_file_of_ours(head)) {
-        drop(remove(&head));
-    }
 }
 
 fn finish_interrupted(
@@ -89,6 +78,7 @@ fn finish_interrupted(
             true => return Err(unfinished(&format!("{} is no overlay of ours", entry.overlay.display()))),
         };
         disk.lock_for_writing()?;
+        forget_what_was_not_written(disk);
         room::mend(disk).map_err(|error| {
             unfinished(&format!("{} cannot be mended: {error}", entry.path.display())).caused_by(error)
         })?;
@@ -99,12 +89,32 @@ fn finish_interrupted(
     result
 }
 
+/// Drops what the host has cached of a disk. What it could not write it may show as written until then (fsync(2), EIO): a
+/// fold, which writes what differs, would leave it out, and the next sync would find nothing wrong.
+fn forget_what_was_not_written(disk: &Disk) {
+    // Advice: a host that does not take it has nothing better.
+    drop(File::open(&disk.path).map(|file| fadvise(file, 0, None, Advice::DontNeed)));
+}
+
 /// Whether it is a qcow2 file of this user. The disk's lock says that nobody alive uses it.
 pub(super) fn is_image_of_ours(path: &Path) -> bool {
     let mut magic = [0; 4];
     is_file_of_ours(path)
         && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
         && magic == *b"QFI\xfb"
+}
+
+/// Whether it is a file of this user that was written by a conversion, or was about to be: an image whose header was not
+/// written yet begins with zeroes, or is empty.
+fn is_leftover(path: &Path) -> bool {
+    let is_image =
+        path.extension().is_some_and(|end| end == "guestconv-overlay" || end == "guestconv-undo-draft");
+    let begins_as_ours = || {
+        let mut begin = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(4).read_to_end(&mut begin));
+        read.is_ok() && (begin == b"QFI\xfb" || begin.iter().all(|byte| *byte == 0))
+    };
+    is_file_of_ours(path) && (!is_image || begins_as_ours())
 }
 
 fn is_file_of_ours(path: &Path) -> bool {

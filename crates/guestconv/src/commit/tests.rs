@@ -1,6 +1,7 @@
 //! Commits against a model, whole, interrupted, and killed.
 
 mod laid_out;
+mod left;
 mod output;
 mod undo;
 
