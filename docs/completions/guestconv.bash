@@ -101,7 +101,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__convert)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -183,7 +183,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__discard__subcmd__undo)
-            opts="-v -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --color --help --version"
+            opts="-v -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -379,7 +379,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__inspect)
-            opts="-v -t -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --nic --libvirt-xml --json --xml --color --help --version"
+            opts="-v -t -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --nic --libvirt-xml --json --xml --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -437,7 +437,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__plan)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -511,7 +511,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__prove)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -653,7 +653,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__undo)
-            opts="-v -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --force --color --help --version"
+            opts="-v -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --force --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -695,7 +695,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__verify)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -56,6 +56,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l json -d 'Write JSON: the description, or without --target all facts'
@@ -84,6 +85,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l color -d 'W
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l json -d 'Write the plan as JSON; its steps are empty if nothing is to do'
@@ -114,6 +116,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l no-undo -d 'Do not keep the originals of what changes: the conversion cannot be undone'
@@ -134,6 +137,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l color -d 'W
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l force -d 'Put the originals back even if a disk was written since: only for disks that were touched and not changed'
@@ -153,6 +157,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l col
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -177,6 +182,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l color -d 
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l json -d 'Write the report as JSON'
@@ -211,6 +217,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l color -d '
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l tcg -d 'Do not use KVM, even if it works'

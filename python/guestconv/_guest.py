@@ -118,6 +118,14 @@ class Guest:
         """Says how many seconds one run of the appliance may take; `None`, as at first: 300."""
         self._done(lib.guestconv_set_time_limit, seconds or 0)
 
+    def set_require_confinement(self, required: bool) -> None:
+        """Says whether what meets the guest must be confined completely (at first: no).
+
+        Else it is confined as far as this host can, and a finding tells what it cannot. Where it is required and cannot be,
+        opening the guest fails before anything is run.
+        """
+        self._done(lib.guestconv_set_require_confinement, int(required))
+
     def set_progress_callback(self, callback: Optional[ProgressCallback]) -> None:
         """Says who is told of progress, at any time; `None`: nobody.
 

@@ -92,6 +92,7 @@ opened (void)
   CHECK (h, guestconv_add_nic (h, "ens192", "52:54:00:12:34:56") == 0);
   CHECK (h, guestconv_set_overlay_dir (h, "overlays") == 0);
   CHECK (h, guestconv_set_time_limit (h, 60) == 0);
+  CHECK (h, guestconv_set_require_confinement (h, 0) == 0);
   return h;
 }
 

@@ -17,6 +17,7 @@ def converted(guest: guestconv.Guest) -> str:
     guest.set_log_callback(None)
     guest.set_rebuild("guest")
     guest.set_keep_undo(True)
+    guest.set_require_confinement(False)
     description: str = guest.inspect("kvm")
     plan: dict[str, Any] = guest.plan(description)
     page: str = guest.plan_text(description) + guest.hardware("libvirt", description) + guest.hardware("json")

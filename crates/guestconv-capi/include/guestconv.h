@@ -83,6 +83,10 @@ int guestconv_set_keep_undo (guestconv_h *h, int kept);
 /* Says how long one run of the appliance may take. 0, as at first: 300 seconds. */
 int guestconv_set_time_limit (guestconv_h *h, unsigned int seconds);
 
+/* Says whether what meets the guest must be confined completely (0: no, as at first: as far as this host can, and a finding tells
+ * what it cannot). Where that is required (1) and cannot be, opening the guest fails before anything is run. */
+int guestconv_set_require_confinement (guestconv_h *h, int required);
+
 /* Says who is told of progress, at any time; NULL: nobody. */
 int guestconv_set_progress_callback (guestconv_h *h, guestconv_progress_callback callback, void *opaque);
 

@@ -53,6 +53,7 @@ without_a_handle (void)
   FAILS (guestconv_set_rebuild (h, "guest"), "argument-needed");
   FAILS (guestconv_set_keep_undo (h, 0), "argument-needed");
   FAILS (guestconv_set_time_limit (h, 1), "argument-needed");
+  FAILS (guestconv_set_require_confinement (h, 1), "argument-needed");
   FAILS (guestconv_set_progress_callback (h, NULL, NULL), "argument-needed");
   FAILS (guestconv_set_log_callback (h, NULL, NULL), "argument-needed");
   FAILS_STRING (guestconv_targets (h), "argument-needed");
@@ -128,6 +129,7 @@ wrong_order (void)
   DONE (guestconv_set_rebuild (h, NULL));
   DONE (guestconv_set_keep_undo (h, 0));
   DONE (guestconv_set_time_limit (h, 0));
+  DONE (guestconv_set_require_confinement (h, 0));
   DONE (guestconv_set_allow_backing (h, 1));
   DONE (guestconv_set_progress_callback (h, NULL, NULL));
   DONE (guestconv_set_log_callback (h, NULL, NULL));

@@ -107,6 +107,9 @@ pub(crate) struct Guest {
     #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Running",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) time_limit: u32,
+    /// Stop before anything is run if this host cannot confine completely what meets the guest.
+    #[arg(long, help_heading = "Running")]
+    pub(crate) require_confinement: bool,
     /// How progress is shown, on the standard error.
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Running")]
     pub(crate) progress: Progress,

@@ -5,7 +5,7 @@ use crate::progress::Shown;
 use guestconv::core::description::{Choices, edited};
 use guestconv::core::formats::libvirt_domain;
 use guestconv::core::plan::{Nic, PlanOptions, Rebuild, require_distinct};
-use guestconv::{Cancel, DiskSpec, Error, ErrorKind, Format, Guest, Options, Result};
+use guestconv::{Cancel, Confinement, DiskSpec, Error, ErrorKind, Format, Guest, Options, Result};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,11 +40,16 @@ impl Job {
         let interrupted = cancel.clone();
         // A handler that is there already belongs to whoever runs us; then an interrupt is theirs.
         drop(ctrlc::try_set_handler(move || interrupted.cancel()));
+        let confinement = match arguments.require_confinement {
+            true => Confinement::Required,
+            false => Confinement::BestEffort,
+        };
         let options = Options {
             appliance: arguments.appliance.clone(),
             overlay_dir: arguments.overlay_dir.clone(),
             grub_dir: arguments.grub_dir.clone(),
             time_limit: Duration::from_secs(arguments.time_limit.into()),
+            confinement,
             observer: shown.clone(),
             cancel,
         };

@@ -10,6 +10,7 @@ pub use options::{ConvertOptions, OpenedDisk, Options};
 
 use crate::appliance::{Job, Runner};
 use crate::commit::{self, Commit, Output, Overlays, Recovered};
+use crate::confine;
 use crate::disks::{self, Disk, DiskSpec, Durability, ImageFormat, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Stage, Timings};
@@ -64,7 +65,7 @@ impl Guest {
         let mut timings = Timings::default();
         let overlay_dir = options.overlay_dir.as_deref();
         let recovered = commit::recover(&mut disks, overlay_dir, &*options.observer, &mut timings)?;
-        let runner = Runner::new(options.appliance.as_deref(), options.time_limit, options.cancel.clone())?;
+        let runner = Runner::new(&options, confine::Host::probe())?;
         Ok(Self { disks, runner, options, facts: None, recovered, timings })
     }
 

@@ -7,6 +7,7 @@
 mod appliance;
 mod boot_image;
 mod commit;
+mod confine;
 mod disks;
 mod error;
 mod guest;
@@ -18,6 +19,7 @@ mod testing;
 
 pub use appliance::APPLIANCE_VARIABLE;
 pub use commit::{UndoFile, UndoOptions};
+pub use confine::Confinement;
 pub use disks::{DiskSpec, Format, ImageFormat};
 pub use error::{Error, ErrorKind, Result};
 pub use guest::{ConvertOptions, Guest, OpenedDisk, Options, target};

@@ -5,7 +5,7 @@ use super::{Handle, call, from_c, needed, owned, panics, path_from_c, shared, st
 use crate::session::{self, HardwareFormat};
 use guestconv::core::plan::{Nic, Rebuild};
 use guestconv::prove::ProveOptions;
-use guestconv::{DiskSpec, Error, ErrorKind, Format, Options, UndoFile, UndoOptions};
+use guestconv::{Confinement, DiskSpec, Error, ErrorKind, Format, Options, UndoFile, UndoOptions};
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr::null;
 use std::sync::{Arc, PoisonError};
@@ -139,6 +139,13 @@ unsafe extern "C" fn guestconv_set_time_limit(handle: *mut Handle, seconds: c_ui
             session.configure(|options| options.time_limit = limit)
         })
     })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_set_require_confinement(handle: *mut Handle, required: c_int) -> c_int {
+    let confinement = if required != 0 { Confinement::Required } else { Confinement::BestEffort };
+    // SAFETY: as above.
+    status(unsafe { call(handle, |session| session.configure(|options| options.confinement = confinement)) })
 }
 
 #[unsafe(no_mangle)]

@@ -1,7 +1,6 @@
 //! The appliance: (disks, request) → reply. A Linux kernel as an ordinary process, with the agent as its `/init`; one run
 //! per request, nothing is kept.
 
-mod confine;
 mod cpu;
 mod find;
 mod initramfs;
@@ -11,18 +10,20 @@ mod reply;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use confine::{Confinement, confine};
 pub use find::APPLIANCE_VARIABLE;
 pub(crate) use private::PrivateDir;
 
+use crate::confine::{Confinement, Host};
 use crate::disks::{Disk, Durability, Server, View};
 use crate::error::{Error, ErrorKind, Result};
+use crate::guest::Options;
 use crate::observe::{Cancel, Stage, Timings};
-use confine::Landlock;
 use find::Appliance;
+use guestconv_core::change::Change;
 use guestconv_core::finding::Finding;
+use guestconv_core::plan::Plan;
 use guestconv_core::protocol::{Answer, REQUEST_FILE, Reply, Request, Task, VERSION};
-use process::{MEMORY_MIB, Process, Start};
+use process::{FILE_CAP_BYTES, Process, Start};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ pub(crate) struct Runner {
     appliance: Appliance,
     agent: Vec<u8>,
     time_limit: Duration,
+    confinement: Confinement,
+    host: Host,
     cancel: Cancel,
 }
 
@@ -51,14 +54,23 @@ pub(crate) struct Job<'a> {
 }
 
 impl Runner {
-    /// Finds the appliance, in `given` or where it belongs.
-    pub(crate) fn new(given: Option<&Path>, time_limit: Duration, cancel: Cancel) -> Result<Self> {
-        let appliance = find::find(given)?;
+    /// Finds the appliance, in the options' directory or where it belongs.
+    ///
+    /// # Errors
+    /// `host-cannot-confine` if confinement is required and this host cannot.
+    pub(crate) fn new(options: &Options, host: Host) -> Result<Self> {
+        let missing = host.missing();
+        if options.confinement == Confinement::Required && !missing.is_empty() {
+            return Err(cannot_confine(&missing));
+        }
+        let appliance = find::find(options.appliance.as_deref())?;
         let agent = fs::read(&appliance.agent).map_err(|error| {
             let reading = format_args!("read {}", appliance.agent.display()).to_string();
             Error::io("appliance-incomplete", reading, error)
         })?;
-        Ok(Self { appliance, agent, time_limit, cancel })
+        let Options { time_limit, confinement, cancel, .. } = options;
+        let (time_limit, confinement, cancel) = (*time_limit, *confinement, cancel.clone());
+        Ok(Self { appliance, agent, time_limit, confinement, host, cancel })
     }
 
     /// Runs the appliance once and returns what it answered.
@@ -73,13 +85,14 @@ impl Runner {
             disks: job.disks.iter().map(|disk| disk.name.clone()).collect(),
             task: job.task,
         };
+        let processes = processes(&request.task);
         let request = serde_json::to_vec(&request).map_err(|error| {
             Error::new(ErrorKind::Bug, "request-failed", "cannot write the request").caused_by(error)
         })?;
         let initramfs = initramfs::in_memory(&self.agent, REQUEST_FILE, &request).map_err(|error| {
             Error::io("initramfs-failed", "make the appliance's initramfs in memory", error)
         })?;
-        let directory = PrivateDir::new(MEMORY_MIB << 20)?;
+        let directory = PrivateDir::new(FILE_CAP_BYTES)?;
         let servers = job.disks.iter().zip(job.views).enumerate().map(|(number, (disk, view))| {
             let socket = directory.path().join(format!("disk{number}"));
             Server::start(disk, view.clone(), job.durability, socket)
@@ -92,19 +105,24 @@ impl Runner {
             initramfs: &initramfs,
             sockets: &sockets,
             time_limit: self.time_limit,
+            confinement: self.confinement,
+            host: self.host,
+            processes,
             is_disposable: job.durability == Durability::None,
         };
         let ended = Process::start(&start)?.wait(&self.cancel)?;
         let was_served = servers.iter().any(Server::was_connected);
         // A disk that cannot be read is the reason for whatever the agent says about it.
         servers.into_iter().try_for_each(Server::finish)?;
-        let landlock = ended.landlock;
+        let host = ended.host;
         let reply = ended.reply(was_served)?;
         note_times(&reply, job.stage, begun.elapsed(), timings);
         match reply.answer {
             Answer::Failure(failure) => Err(Error::new(ErrorKind::Guest, failure.code, failure.message)),
             Answer::Facts(mut facts) => {
-                facts.findings.extend((landlock == Landlock::Missing).then(host_without_landlock));
+                if self.confinement != Confinement::Off {
+                    facts.findings.extend(host.missing());
+                }
                 Ok(Answer::Facts(facts))
             }
             answer => Ok(answer),
@@ -112,10 +130,22 @@ impl Runner {
     }
 }
 
-fn host_without_landlock() -> Finding {
-    let text = "the host's kernel has no Landlock, so a guest that took over the appliance could use this user's files; \
-                open guests that you do not trust on Linux 5.13 or later";
-    Finding::warning("host-without-landlock", text)
+/// Returns how many processes the appliance may have for a task: itself and one for each of the guest's, which is the agent
+/// but for a plan that runs a program of the guest, as a shell with many children.
+fn processes(task: &Task) -> u32 {
+    let runs = |plan: &Plan| {
+        plan.steps.iter().flat_map(|step| &step.changes).any(|c| matches!(c, Change::Run { .. }))
+    };
+    match task {
+        Task::Apply(plan) if runs(plan) => 256,
+        _ => 16,
+    }
+}
+
+fn cannot_confine(missing: &[Finding]) -> Error {
+    let texts: Vec<&str> = missing.iter().map(|finding| finding.text.as_str()).collect();
+    let message = format!("this host cannot confine the appliance completely: {}", texts.join("; "));
+    Error::new(ErrorKind::Appliance, "host-cannot-confine", message)
 }
 
 /// Adds the agent's parts; what is left of the run's time is the start and end of the process.

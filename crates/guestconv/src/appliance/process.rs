@@ -1,9 +1,9 @@
 //! The appliance's process: started confined, watched until it replied and went, killed if it does not, always reaped.
 
-use super::confine::{Confinement, Landlock, confine};
 use super::find::Appliance;
 use super::reply::Incoming;
 use super::{cpu, private::PrivateDir};
+use crate::confine::{CallsOf, Confinement, Hold, Host, Rights, Warden, confine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Cancel;
 use guestconv_core::protocol::Reply;
@@ -20,6 +20,10 @@ use std::time::{Duration, Instant};
 
 /// The memory that the appliance gets, in MiB.
 pub(super) const MEMORY_MIB: u64 = 384;
+/// The largest file that it may make: its memory.
+pub(super) const FILE_CAP_BYTES: u64 = (MEMORY_MIB + 16) << 20;
+/// How much memory each of its processes may have beside that; the kernel has 20 MiB of its own.
+const MEMORY_CAP_BYTES: u64 = 64 << 20;
 /// How long the kernel may take to power off after the reply.
 const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
 /// How often somebody looks whether the caller cancelled.
@@ -34,6 +38,12 @@ pub(super) struct Start<'a> {
     pub(super) initramfs: &'a File,
     pub(super) sockets: &'a [&'a Path],
     pub(super) time_limit: Duration,
+    /// How it is confined.
+    pub(super) confinement: Confinement,
+    /// What the host's kernel can do for that.
+    pub(super) host: Host,
+    /// How many processes it may have at a time.
+    pub(super) processes: u32,
     /// Whether nothing of it is kept but its reply: then nobody waits until it has powered off.
     pub(super) is_disposable: bool,
 }
@@ -49,7 +59,7 @@ pub(super) struct Process {
     started: Instant,
     time_limit: Duration,
     is_disposable: bool,
-    landlock: Landlock,
+    hold: Hold,
 }
 
 /// How a run ended.
@@ -60,8 +70,10 @@ pub(super) struct Ended {
     pub(super) status: Option<ExitStatus>,
     /// The last lines of the kernel.
     pub(super) said: String,
-    /// Whether Landlock confined it.
-    pub(super) landlock: Landlock,
+    /// What the host's kernel could do to confine it.
+    pub(super) host: Host,
+    /// The system calls that were refused to it.
+    pub(super) refused: Vec<String>,
 }
 
 impl Process {
@@ -90,19 +102,27 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(their_messages)
             .process_group(0);
-        let confinement = Confinement {
+        let rights = Rights {
             executable: &start.appliance.kernel,
             directory,
-            readable: None,
+            readable: &[],
             descriptors: &[theirs.as_fd(), start.initramfs.as_fd()],
             processor: cpu::choose(),
-            file_cap_bytes: (MEMORY_MIB + 16) << 20,
-            time_cap: start.time_limit,
+            file_cap_bytes: FILE_CAP_BYTES,
+            memory_cap_bytes: Some(MEMORY_CAP_BYTES),
+            time_cap: Some(start.time_limit),
+            calls: CallsOf::Appliance { sockets: start.sockets, processes: start.processes },
         };
-        let landlock = confine(&mut command, &confinement).map_err(failed)?;
+        let ready = confine(&mut command, &rights, start.confinement, start.host).map_err(failed)?;
         let started = Instant::now();
-        let child = command.spawn().map_err(failed)?;
+        let mut child = command.spawn().map_err(failed)?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let hold = ready.started(group).or_else(|error| {
+            child.kill()?;
+            child.wait()?;
+            Err(error)
+        });
+        let hold = hold.map_err(failed)?;
         let process = Self {
             pidfd: group.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()),
             child,
@@ -113,7 +133,7 @@ impl Process {
             started,
             time_limit: start.time_limit,
             is_disposable: start.is_disposable,
-            landlock,
+            hold,
         };
         process.reply.set_nonblocking(true).map_err(failed)?;
         Ok(process)
@@ -129,6 +149,7 @@ impl Process {
         let mut is_open = true;
         loop {
             self.sleep(is_open);
+            self.answer()?;
             self.listen();
             is_open = is_open && self.receive(&mut incoming)?;
             if incoming.is_complete() {
@@ -160,9 +181,28 @@ impl Process {
         watched.extend(is_open.then(|| PollFd::new(&self.reply, PollFlags::IN)));
         watched.extend(self.messages.as_ref().map(|messages| PollFd::new(messages, PollFlags::IN)));
         watched.extend(self.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+        let warden = self.hold.warden.as_ref();
+        watched.extend(warden.map(|warden| PollFd::from_borrowed_fd(warden.listener(), PollFlags::IN)));
         let tick = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
         // An interrupted sleep is a short sleep.
         let _ = poll(&mut watched, Some(&tick));
+    }
+
+    /// Answers what the appliance asks for, as long as it asks.
+    fn answer(&mut self) -> Result<()> {
+        while let Some(warden) = &mut self.hold.warden {
+            let mut asked = [PollFd::from_borrowed_fd(warden.listener(), PollFlags::IN)];
+            let is_asked = poll(&mut asked, Some(&Timespec::default())) == Ok(1);
+            let [asked] = &asked;
+            if !is_asked || !asked.revents().contains(PollFlags::IN) {
+                return Ok(());
+            }
+            if let Err(error) = warden.answer() {
+                let message = format!("the appliance was killed: {error}{}", refused(&warden.refused()));
+                return Err(Error::new(ErrorKind::Appliance, "appliance-died", message));
+            }
+        }
+        Ok(())
     }
 
     /// Takes in what there is of the reply; returns whether more may come.
@@ -200,7 +240,8 @@ impl Process {
     }
 
     fn ended_with(&self, incoming: Incoming, status: Option<ExitStatus>) -> Ended {
-        Ended { incoming, status, said: self.last_lines(), landlock: self.landlock }
+        let refused = self.hold.warden.as_ref().map(Warden::refused).unwrap_or_default();
+        Ended { incoming, status, said: self.last_lines(), host: self.hold.host, refused }
     }
 
     fn last_lines(&self) -> String {
@@ -211,9 +252,10 @@ impl Process {
 
     fn timeout(&self) -> Error {
         let message = format!(
-            "the appliance did not answer within {} seconds and was killed{}",
+            "the appliance did not answer within {} seconds and was killed{}{}",
             self.started.elapsed().as_secs(),
-            last_words(&self.last_lines())
+            last_words(&self.last_lines()),
+            refused(&self.hold.warden.as_ref().map(Warden::refused).unwrap_or_default())
         );
         Error::new(ErrorKind::Appliance, "appliance-timeout", message)
     }
@@ -240,10 +282,11 @@ impl Ended {
             return self.incoming.parse();
         }
         let status = self.status.map_or_else(|| "not waited for".to_owned(), |status| status.to_string());
+        let words = format!("{}{}", last_words(&self.said), refused(&self.refused));
         if !was_served && self.incoming.is_empty() {
-            return Err(cannot_start(&format!("{status}{}", last_words(&self.said))));
+            return Err(cannot_start(&format!("{status}{words}")));
         }
-        let message = format!("the appliance died ({status}){}", last_words(&self.said));
+        let message = format!("the appliance died ({status}){words}");
         Err(Error::new(ErrorKind::Appliance, "appliance-died", message))
     }
 }
@@ -252,6 +295,17 @@ fn last_words(said: &str) -> String {
     let mut lines: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(8).collect();
     lines.reverse();
     if lines.is_empty() { String::new() } else { format!("; its last words: {}", lines.join(" / ")) }
+}
+
+/// A call that the appliance needs on some machine, and that is not on its list, is our mistake, and must have a name.
+fn refused(calls: &[String]) -> String {
+    if calls.is_empty() {
+        return String::new();
+    }
+    format!(
+        "; its confinement refused it {}: unless the guest is hostile, please report this",
+        calls.join(", ")
+    )
 }
 
 fn cannot_start(why: &str) -> Error {

@@ -1,5 +1,6 @@
 //! Runs of the real kernel with the test agent, good and bad.
 
+use crate::confine::Confinement;
 use crate::error::Result;
 use crate::guest::{Guest, Options};
 use crate::testing;
@@ -123,21 +124,42 @@ fn a_host_that_forbids_ptrace_is_good_enough() {
     assert_eq!(result.join().unwrap(), "done");
 }
 
+/// Before Linux 5.9 the kernel's seccomp mode cannot be, so that it traces its processes; the list must do for that, too.
 #[test]
-fn a_host_without_landlock_is_good_enough_and_that_is_told() {
+fn a_host_without_close_range_is_good_enough() {
     let Some(options) = testing::options() else { return };
-    for (error, expected) in [(None, vec![]), (Some(libc::ENOSYS), vec!["host-without-landlock"])] {
+    let options = Options { confinement: Confinement::Required, ..options };
+    let result = std::thread::spawn(move || {
+        forbid(libc::SYS_close_range, libc::ENOSYS);
+        code(inspected("facts", &options))
+    });
+    assert_eq!(result.join().unwrap(), "done");
+}
+
+#[test]
+fn a_host_that_cannot_confine_is_good_enough_unless_that_is_required() {
+    let Some(options) = testing::options() else { return };
+    for (missing, expected) in [
+        (None, vec![]),
+        (Some(libc::SYS_landlock_create_ruleset), vec!["host-without-landlock"]),
+        (Some(libc::SYS_seccomp), vec!["host-without-seccomp"]),
+    ] {
         let options = options.clone();
         let thread = std::thread::spawn(move || {
-            if let Some(error) = error {
-                forbid(libc::SYS_landlock_create_ruleset, error);
+            if let Some(call) = missing {
+                forbid(call, libc::ENOSYS);
             }
+            let required = Options { confinement: Confinement::Required, ..options.clone() };
+            let refused = missing.map_or("done", |_| "host-cannot-confine");
+            assert_eq!(code(inspected("facts", &required)), refused, "{missing:?}");
+            let off = Options { confinement: Confinement::Off, ..options.clone() };
+            assert_eq!(code(inspected("facts", &off)), "done", "{missing:?}");
             let dir = tempfile::tempdir().unwrap();
             let disk = testing::disk(dir.path(), "facts", 1 << 20);
             let facts = Guest::open(vec![disk], options).unwrap().inspect().unwrap().clone();
             facts.findings.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
         });
-        assert_eq!(thread.join().unwrap(), expected, "{error:?}");
+        assert_eq!(thread.join().unwrap(), expected, "{missing:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a guest is worked on and converted, and what its disks are once opened.
 
 use crate::commit::UndoFile;
+use crate::confine::Confinement;
 use crate::disks::ImageFormat;
 use crate::observe::{Cancel, Observer, Silent};
 use guestconv_core::description::Choices;
@@ -22,6 +23,8 @@ pub struct Options {
     pub grub_dir: Option<PathBuf>,
     /// How long one run of the appliance may take.
     pub time_limit: Duration,
+    /// How the appliance, and what else meets the guest, is confined.
+    pub confinement: Confinement,
     /// Is told what happens.
     pub observer: Arc<dyn Observer>,
     /// Stops the work.
@@ -35,6 +38,7 @@ impl Default for Options {
             overlay_dir: None,
             grub_dir: None,
             time_limit: Duration::from_secs(300),
+            confinement: Confinement::default(),
             observer: Arc::new(Silent),
             cancel: Cancel::default(),
         }
@@ -48,6 +52,7 @@ impl fmt::Debug for Options {
             .field("overlay_dir", &self.overlay_dir)
             .field("grub_dir", &self.grub_dir)
             .field("time_limit", &self.time_limit)
+            .field("confinement", &self.confinement)
             .finish_non_exhaustive()
     }
 }

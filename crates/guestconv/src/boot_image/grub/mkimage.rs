@@ -2,7 +2,8 @@
 //! it reads may be the caller's own, from wherever.
 
 use super::{Part, modules};
-use crate::appliance::{Confinement, PrivateDir, confine};
+use crate::appliance::PrivateDir;
+use crate::confine::{CallsOf, Confinement, Host, Rights, confine};
 use crate::error::{Error, ErrorKind, Result};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -16,6 +17,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(1);
 /// The largest image: GRUB for UEFI with all of its modules has 5 MiB.
 const CAP_IMAGE_BYTES: u64 = 32 << 20;
+/// It holds the image a few times.
+const CAP_MEMORY_BYTES: u64 = 256 << 20;
 /// How much of its words an error has.
 const CAP_WORDS_BYTES: u64 = 2000;
 
@@ -41,17 +44,20 @@ pub(super) fn image(mkimage: &Path, part: &Part, modules: &[&str], memdisk: &[u8
     command.env_clear().env("LC_ALL", "C").current_dir(dir.path());
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command.stderr(File::create(&words).map_err(cannot("keep its words"))?);
-    let confinement = Confinement {
+    let rights = Rights {
         executable: mkimage,
         directory: dir.path(),
         // Its libraries are where the distribution has them, its modules where the caller says.
-        readable: Some(Path::new("/")),
+        readable: &[Path::new("/")],
         descriptors: &[],
         processor: None,
         file_cap_bytes: CAP_IMAGE_BYTES,
-        time_cap: TIME_LIMIT,
+        memory_cap_bytes: Some(CAP_MEMORY_BYTES),
+        time_cap: Some(TIME_LIMIT),
+        calls: CallsOf::Program,
     };
-    confine(&mut command, &confinement).map_err(cannot("confine it"))?;
+    // Whether the host can is asked when a guest is opened.
+    confine(&mut command, &rights, Confinement::BestEffort, Host::probe()).map_err(cannot("confine it"))?;
     let mut child = command.spawn().map_err(cannot("start it"))?;
     let status = wait(&mut child).map_err(cannot("wait for it"))?;
     match status {

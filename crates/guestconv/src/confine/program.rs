@@ -1,0 +1,74 @@
+//! The system calls that programs of the host's packages (GRUB's, QEMU) are refused: what changes other processes or the
+//! machine, what reaches the network, and large parts of the host's kernel that they do without. What such programs need
+//! changes with their versions and libraries, so that a list of what is let through would break them.
+
+use super::filter::{Answer, Calls, Rule, Test};
+
+const REFUSED: &[libc::c_long] = &[
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_kcmp,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
+    libc::SYS_acct,
+    libc::SYS_syslog,
+    libc::SYS_iopl,
+    libc::SYS_ioperm,
+    libc::SYS_vhangup,
+    libc::SYS_fanotify_init,
+];
+
+/// Returns the answers.
+pub(super) fn calls() -> Calls {
+    let refuse = Answer::Refuse(libc::EPERM);
+    let mut rules: Vec<Rule> =
+        REFUSED.iter().map(|call| Rule { call: *call, cases: vec![], otherwise: refuse }).collect();
+    let is_unix = Test::Is { argument: 0, mask: u32::MAX, value: libc::AF_UNIX.unsigned_abs() };
+    for call in [libc::SYS_socket, libc::SYS_socketpair] {
+        let cases = vec![(vec![is_unix], Answer::Allow)];
+        rules.push(Rule { call, cases, otherwise: Answer::Refuse(libc::EAFNOSUPPORT) });
+    }
+    Calls { rules, others: Answer::Allow }
+}
