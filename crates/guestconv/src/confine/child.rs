@@ -40,10 +40,7 @@ pub(super) struct Filter {
 
 impl Child {
     pub(super) fn become_confined(&mut self) -> io::Result<()> {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        if getppid() != Some(self.parent) {
-            return Err(io::ErrorKind::BrokenPipe.into()); // the parent died before it could be noticed
-        }
+        self.die_with_parent()?;
         if let Some(processor) = &self.processor {
             // The set may have changed since it was read; a run that is not pinned is slow, not wrong.
             let _ = sched_setaffinity(None, processor);
@@ -62,6 +59,10 @@ impl Child {
             forget_randomness();
             if let Some(leash) = &filter.leash {
                 leash::hold(leash.as_fd())?;
+                // That signal comes before what the dead had open is closed, and would kill the one who holds the leash for
+                // all. The filter refuses to take it back.
+                set_parent_process_death_signal(None)?;
+                self.require_parent()?;
             }
         }
         if let Some(ruleset) = &self.ruleset {
@@ -70,7 +71,18 @@ impl Child {
         if !self.keeps_capabilities {
             drop_capabilities()?;
         }
-        self.filter.as_mut().map_or(Ok(()), Filter::install)
+        let has_warden = self.filter.as_mut().map_or(Ok(false), Filter::install)?;
+        if has_warden { Ok(()) } else { self.die_with_parent() }
+    }
+
+    fn die_with_parent(&self) -> io::Result<()> {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        self.require_parent()
+    }
+
+    fn require_parent(&self) -> io::Result<()> {
+        // The parent may have died before that could be noticed.
+        if getppid() == Some(self.parent) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 
     /// Marks all descriptors but the wanted ones as to be closed by exec.
@@ -95,21 +107,25 @@ impl Child {
 }
 
 impl Filter {
-    /// Installs the filter and hands the warden's descriptor over.
-    fn install(&mut self) -> io::Result<()> {
+    /// Installs the filter and hands the warden's descriptor over; returns whether there is a warden.
+    fn install(&mut self) -> io::Result<bool> {
         let wanted = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
         if let Some((program, socket)) = &mut self.asking {
             // With WAIT_KILLABLE_RECV (5.19) an asker is not woken by each tick of its clock.
             let listener = install(program, wanted | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
                 .or_else(|_| install(program, wanted));
             match listener {
-                Ok(listener) => return send(socket.as_fd(), listener.as_ref().map(AsFd::as_fd)),
+                Ok(listener) => {
+                    send(socket.as_fd(), listener.as_ref().map(AsFd::as_fd))?;
+                    return Ok(true);
+                }
                 // A filter around us has a listener already (containers that emulate calls): there can be one only.
                 Err(error) if self.needs_warden => return Err(error),
                 Err(_) => {}
             }
         }
-        install(&mut self.alone, 0).map(drop)
+        install(&mut self.alone, 0)?;
+        Ok(false)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The leash: when we die, however, the kernel of the host kills all processes of the appliance at once.
 //!
-//! A parent's death signal (`PR_SET_PDEATHSIG`) is of one process, not of its children. So there is a pipe whose writing end
+//! A parent's death signal (`PR_SET_PDEATHSIG`) is of one process, not of its children, and comes when a thread dies. So there is a pipe whose writing end
 //! only we have, and which nobody writes to. Its reading end is asynchronous, for the whole process group and by SIGKILL
 //! (`F_SETOWN`, `F_SETSIG`, fcntl(2)): the end of the last writer is an event like any other. The appliance cannot close it:
 //! its filter refuses all calls that would, the warden those that close a range.

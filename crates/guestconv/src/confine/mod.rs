@@ -14,6 +14,8 @@ mod leash;
 mod names;
 mod program;
 mod ruleset;
+#[cfg(test)]
+mod tests;
 mod warden;
 
 pub(crate) use host::{Host, Seccomp};
