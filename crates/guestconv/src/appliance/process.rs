@@ -106,6 +106,7 @@ impl Process {
             executable: &start.appliance.kernel,
             directory,
             readable: &[],
+            devices: &[],
             descriptors: &[theirs.as_fd(), start.initramfs.as_fd()],
             processor: cpu::choose(),
             file_cap_bytes: FILE_CAP_BYTES,

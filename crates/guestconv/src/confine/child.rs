@@ -54,16 +54,14 @@ impl Child {
         }
         self.close_descriptors()?;
         set_no_new_privs(true)?;
-        if let Some(filter) = &self.filter {
+        if let Some(leash) = self.filter.as_ref().and_then(|filter| filter.leash.as_ref()) {
             // User Mode Linux would do so and execute itself again, by a path that it may not read.
             forget_randomness();
-            if let Some(leash) = &filter.leash {
-                leash::hold(leash.as_fd())?;
-                // That signal comes before what the dead had open is closed, and would kill the one who holds the leash for
-                // all. The filter refuses to take it back.
-                set_parent_process_death_signal(None)?;
-                self.require_parent()?;
-            }
+            leash::hold(leash.as_fd())?;
+            // That signal comes before what the dead had open is closed, and would kill the one who holds the leash for
+            // all. The filter refuses to take it back.
+            set_parent_process_death_signal(None)?;
+            self.require_parent()?;
         }
         if let Some(ruleset) = &self.ruleset {
             restrict(ruleset.as_fd())?;

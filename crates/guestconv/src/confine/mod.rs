@@ -55,8 +55,10 @@ pub(crate) struct Rights<'a> {
     pub(crate) executable: &'a Path,
     /// The one directory that it may use.
     pub(crate) directory: &'a Path,
-    /// What else it may read and execute: a program with libraries needs them.
+    /// What else it may read and execute, if it is there: a program with libraries needs them.
     pub(crate) readable: &'a [&'a Path],
+    /// The devices that it may use, if they are there.
+    pub(crate) devices: &'a [&'a Path],
     /// The descriptors that it inherits, beside the standard ones.
     pub(crate) descriptors: &'a [BorrowedFd<'a>],
     /// The processor that it is pinned to; `None`: any.

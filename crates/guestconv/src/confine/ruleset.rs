@@ -22,8 +22,17 @@ pub(super) fn new(rights: &Rights<'_>) -> Result<Option<OwnedFd>, Box<dyn Error 
     ruleset = ruleset
         .add_rule(PathBeneath::new(executable, AccessFs::Execute | AccessFs::ReadFile))?
         .add_rule(PathBeneath::new(directory, AccessFs::from_all(abi) & !AccessFs::Execute))?;
-    for path in rights.readable {
-        ruleset = ruleset.add_rule(PathBeneath::new(PathFd::new(path)?, AccessFs::from_read(abi)))?;
+    for path in rights.readable.iter().filter(|path| path.exists()) {
+        // A disk may be a device, whose size is asked for.
+        let access = match path.is_dir() {
+            true => AccessFs::from_read(abi),
+            false => AccessFs::Execute | AccessFs::ReadFile | AccessFs::IoctlDev,
+        };
+        ruleset = ruleset.add_rule(PathBeneath::new(PathFd::new(path)?, access))?;
+    }
+    for path in rights.devices.iter().filter(|path| path.exists()) {
+        let access = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+        ruleset = ruleset.add_rule(PathBeneath::new(PathFd::new(path)?, access))?;
     }
     Ok(ruleset.into())
 }

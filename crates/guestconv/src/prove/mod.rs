@@ -6,6 +6,7 @@
 //! Every boot ends in a [`State`] with reasons, whatever the guest shows or hides.
 
 mod arguments;
+mod confined;
 mod console;
 mod error;
 mod evidence;

@@ -1,9 +1,10 @@
 //! QEMU's process: started in a group of its own, heard on its console and monitor, killed and reaped when this goes.
 
 use super::arguments::Places;
+use super::confined;
 use super::monitor::Monitor;
-use super::{ProveError, ProveOptions};
-use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
+use super::{ProofDisk, ProveError, ProveOptions};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -36,6 +37,7 @@ impl Process {
     pub(super) fn start(
         qemu: &Path,
         arguments: &[String],
+        disks: &[ProofDisk],
         directory: &Path,
         places: &Places,
         has_console: bool,
@@ -57,7 +59,8 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(file)
             .process_group(0);
-        end_with_us(&mut command);
+        let cannot = |source| ProveError::Io { act: "confine qemu", source };
+        confined::confine(&mut command, qemu, directory, disks, options).map_err(cannot)?;
         let child = command
             .spawn()
             .map_err(|source| ProveError::Start { program: qemu.display().to_string(), source })?;
@@ -93,7 +96,7 @@ impl Process {
     }
 
     fn messages(&self) -> String {
-        let text = std::fs::read(&self.messages).unwrap_or_default();
+        let text = confined::left(&self.messages).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().filter(|line| !line.contains("warning:")).collect();
         let said = lines.join(" / ").trim().to_owned();
@@ -127,13 +130,6 @@ impl Process {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
-}
-
-/// A caller that is killed cannot kill QEMU any more: the kernel does it then.
-#[allow(unsafe_code, reason = "what runs between fork and exec can only be given so")]
-fn end_with_us(command: &mut Command) {
-    // SAFETY: the closure makes one system call, which is allowed between fork and exec, and touches no memory of ours.
-    unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?)) };
 }
 
 impl Drop for Process {

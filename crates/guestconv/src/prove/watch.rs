@@ -1,6 +1,7 @@
 //! One boot: the guest is started and watched until its console, its screen or its network tells how far it came.
 
 use super::arguments::{Places, arguments};
+use super::confined;
 use super::console::state_of;
 use super::evidence::{nics, unmet, working_addresses};
 use super::line::Line;
@@ -72,7 +73,14 @@ pub(super) fn boot(
     };
     let peers = Peers::start(&places.wires, expected)?;
     let has_console = machine.console.is_some();
-    let mut process = Process::start(qemu, &arguments, directory.path(), &places, has_console, options)?;
+    let start = |arguments: &[String]| {
+        Process::start(qemu, arguments, disks, directory.path(), &places, has_console, options)
+    };
+    let mut process = match start(&confined::with_sandbox(&arguments)) {
+        // It was built without.
+        Err(ProveError::QemuRefused { reason }) if reason.contains("sandbox") => start(&arguments)?,
+        result => result?,
+    };
     let mut watch = Watch {
         line: Line::new(process.console.take(), options.cancel.clone()),
         screen_at: process.started,
@@ -205,7 +213,7 @@ impl Watch<'_> {
         };
         let picture = self.directory.join("screen.ppm");
         let from_picture = |monitor: &mut Monitor, font: &Font| {
-            let bytes = monitor.picture(&picture, "ppm").then(|| fs::read(&picture).ok()).flatten()?;
+            let bytes = monitor.picture(&picture, "ppm").then(|| confined::left(&picture).ok()).flatten()?;
             screen::text_of(&bytes, font)
         };
         let of_picture = self.font.as_ref().and_then(|font| from_picture(monitor, font));
@@ -291,8 +299,13 @@ impl Watch<'_> {
             fs::write(&log, &self.line.log).map_err(failed)?;
         }
         let picture = directory.join("screen.png");
-        let is_taken = monitor.is_some_and(|monitor| monitor.picture(&picture, "png"));
-        Ok((has_console.then_some(log), is_taken.then_some(picture)))
+        // QEMU writes to its own directory only, and what it left there is not followed.
+        let taken = self.directory.join("screen.png");
+        if !monitor.is_some_and(|monitor| monitor.picture(&taken, "png")) {
+            return Ok((has_console.then_some(log), None));
+        }
+        fs::write(&picture, confined::left(&taken).map_err(failed)?).map_err(failed)?;
+        Ok((has_console.then_some(log), Some(picture)))
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) fn image(mkimage: &Path, part: &Part, modules: &[&str], memdisk: &[u8
         directory: dir.path(),
         // Its libraries are where the distribution has them, its modules where the caller says.
         readable: &[Path::new("/")],
+        devices: &[],
         descriptors: &[],
         processor: None,
         file_cap_bytes: CAP_IMAGE_BYTES,
