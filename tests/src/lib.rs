@@ -10,6 +10,7 @@
     reason = "it is a test's: what fails here fails the test"
 )]
 
+pub mod faults;
 pub mod images;
 pub mod json_schema;
 mod line;
@@ -167,12 +168,16 @@ impl Copy {
     /// # Panics
     /// If it cannot be opened.
     pub fn open(&self, options: Options) -> Guest {
+        Guest::open(self.specs(), options).unwrap()
+    }
+
+    /// Returns the disks in order, as they are opened.
+    pub fn specs(&self) -> Vec<DiskSpec> {
         let format = match self.format {
             ProofFormat::Raw => Format::Raw,
             ProofFormat::Qcow2 => Format::Qcow2,
         };
-        let disk = |(disk, _): (PathBuf, PathBuf)| DiskSpec { format, ..DiskSpec::new(disk) };
-        Guest::open(self.disks().into_iter().map(disk).collect(), options).unwrap()
+        self.disks().into_iter().map(|(disk, _)| DiskSpec { format, ..DiskSpec::new(disk) }).collect()
     }
 
     /// Returns the disks in order, each with the disk as it was built.

@@ -16,6 +16,7 @@ mod cache;
 mod debian;
 mod demo;
 mod dist;
+mod faults;
 mod guest;
 mod man;
 mod published;
@@ -57,6 +58,11 @@ const TASKS: &[Task] = &[
     },
     Task { name: "demo", help: "convert a real guest and boot it before and after", call: demo::task },
     Task { name: "dist", help: "make the tree and the tarball that a user installs", call: dist::task },
+    Task {
+        name: "faults",
+        help: "kill conversions, refuse them disk space and cut their power; nothing is lost",
+        call: faults::task,
+    },
     Task { name: "cache", help: "print the directory of the cache", call: print_cache },
     Task {
         name: "make-guest",

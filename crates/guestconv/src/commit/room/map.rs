@@ -19,7 +19,7 @@ const SHIFTED_CAP: u64 = 256 << 10;
 /// How much is looked at at once.
 const PIECE_BYTES: u64 = 2 << 20;
 /// The bits of an entry of a table that are a place in the file.
-const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
+pub(super) const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
 /// Incompatible features: data in another file, and entries of two words.
 const EXTERNAL_DATA: u64 = 1 << 2;
 const EXTENDED: u64 = 1 << 4;
@@ -27,12 +27,13 @@ const EXTENDED: u64 = 1 << 4;
 /// What a header says of the map.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Map {
-    cluster_bits: u32,
+    pub(super) cluster_bits: u32,
     size_bytes: u64,
-    entries: u32,
-    table_at: u64,
-    counts_at: u64,
-    count_bits: u32,
+    pub(super) entries: u32,
+    pub(super) table_at: u64,
+    pub(super) counts_at: u64,
+    pub(super) counts_clusters: u32,
+    pub(super) count_bits: u32,
     incompatible: u64,
     has_backing: bool,
     first_stale: Option<u32>,
@@ -49,6 +50,7 @@ impl Map {
             entries: number(&file, 36)?.min(ENTRIES_CAP),
             table_at: long(&file, 40)?,
             counts_at: long(&file, 48)?,
+            counts_clusters: number(&file, 56)?,
             count_bits: if is_old { 16 } else { 1 << number(&file, 96)?.min(6) },
             incompatible: if is_old { 0 } else { long(&file, 72)? },
             has_backing: long(&file, 8)? != 0,
@@ -76,13 +78,19 @@ impl Map {
             .flatten()
     }
 
+    /// How many words an entry of a second table has.
+    pub(super) fn entry_words(&self) -> usize {
+        if self.incompatible & EXTENDED != 0 { 2 } else { 1 }
+    }
+
     /// How much of the disk one entry of the first table stands for.
     fn coverage_bytes(&self) -> u64 {
         let entry_bits = if self.incompatible & EXTENDED != 0 { 4 } else { 3 };
         1 << (2 * self.cluster_bits - entry_bits)
     }
 
-    fn table(&self, file: &File) -> io::Result<Vec<u64>> {
+    /// Returns the entries of the first table.
+    pub(super) fn table(&self, file: &File) -> io::Result<Vec<u64>> {
         let mut bytes = vec![0; usize::try_from(self.entries).map_err(io::Error::other)? * 8];
         file.read_exact_at(&mut bytes, self.table_at)?;
         let entry = |bytes: &[u8]| bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
@@ -96,59 +104,6 @@ impl Map {
         let bytes: Vec<u8> = entries.iter().flat_map(|entry| entry.to_be_bytes()).collect();
         file.write_all_at(&bytes, self.table_at)
     }
-
-    /// Returns where the count of a cluster is: the byte, and the bit in it for narrow ones; `None` if it has none.
-    fn count_place(&self, file: &File, cluster_at: u64) -> io::Result<Option<(u64, u64)>> {
-        let counts_per_block = (1u64 << self.cluster_bits) * 8 / u64::from(self.count_bits);
-        let cluster = cluster_at >> self.cluster_bits;
-        let block_at = long(file, self.counts_at + cluster / counts_per_block * 8)? & !0x1ff;
-        let at_bits = cluster % counts_per_block * u64::from(self.count_bits);
-        Ok((block_at != 0).then_some((block_at + at_bits / 8, at_bits % 8)))
-    }
-
-    /// Gives a cluster that is in use and not counted its one reference.
-    fn claim(&self, file: &File, cluster_at: u64) -> io::Result<()> {
-        let (at, bit) = self.count_place(file, cluster_at)?.ok_or_else(|| damaged("a count is missing"))?;
-        let mut count = vec![0; usize::try_from(self.count_bits.div_ceil(8)).map_err(io::Error::other)?];
-        file.read_exact_at(&mut count, at)?;
-        let mask = if self.count_bits < 8 { ((1u8 << self.count_bits) - 1) << bit } else { 0xff };
-        if count.iter().any(|byte| byte & mask != 0) {
-            return Ok(());
-        }
-        if let Some(last) = count.last_mut() {
-            *last |= 1 << bit;
-        }
-        file.write_all_at(&count, at)
-    }
-
-    /// Takes away the one reference that a cluster has. One that a snapshot needs as well keeps its count.
-    fn release(&self, file: &File, cluster_at: u64) -> io::Result<()> {
-        let Some((at, bit)) = self.count_place(file, cluster_at)? else { return Ok(()) };
-        if self.count_bits < 8 {
-            // Narrow counts fill a byte from its low bits.
-            let mask = ((1u8 << self.count_bits) - 1) << bit;
-            let mut byte = [0];
-            file.read_exact_at(&mut byte, at)?;
-            let [count] = byte.map(|byte| (byte & mask) >> bit);
-            return if count == 1 { file.write_all_at(&byte.map(|byte| byte & !mask), at) } else { Ok(()) };
-        }
-        let mut count = vec![0; usize::try_from(self.count_bits / 8).map_err(io::Error::other)?];
-        file.read_exact_at(&mut count, at)?;
-        let is_one =
-            count.split_last().is_some_and(|(last, rest)| *last == 1 && rest.iter().all(|b| *b == 0));
-        if is_one { file.write_all_at(&vec![0; count.len()], at) } else { Ok(()) }
-    }
-}
-
-/// Counts the second tables that the first one names and nobody counted: imago writes the name of a new table before its
-/// count, and who is killed in between leaves a table that the next allocation would take for free.
-pub(super) fn count_tables(path: &Path) -> io::Result<()> {
-    let map = Map::read(path)?;
-    let file = OpenOptions::new().read(true).write(true).open(path)?;
-    let entries = map.table(&file)?;
-    let mut tables = entries.into_iter().map(|entry| entry & OFFSET_MASK).filter(|at| *at != 0);
-    tables.try_for_each(|at| map.claim(&file, at))?;
-    file.sync_all()
 }
 
 /// Makes room or takes it away; `before` are the entries that the map had before they were shifted, if it is so far.
@@ -267,7 +222,7 @@ fn empty(job: &Job<'_>) -> io::Result<()> {
     image.sync()
 }
 
-fn damaged(why: &str) -> io::Error {
+pub(super) fn damaged(why: &str) -> io::Error {
     io::Error::new(IoKind::InvalidData, format!("the qcow2 image is not as it was: {why}"))
 }
 
@@ -277,7 +232,7 @@ fn number(file: &File, at: u64) -> io::Result<u32> {
     Ok(u32::from_be_bytes(bytes))
 }
 
-fn long(file: &File, at: u64) -> io::Result<u64> {
+pub(super) fn long(file: &File, at: u64) -> io::Result<u64> {
     let mut bytes = [0; 8];
     file.read_exact_at(&mut bytes, at)?;
     Ok(u64::from_be_bytes(bytes))

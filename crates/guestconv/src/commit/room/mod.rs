@@ -7,6 +7,7 @@
 //! Making it and taking it away are part of a commit: each step may be done twice, and how far it is stands in a document
 //! of its own beside the journal, durable before the next step. Whoever is killed goes on from there.
 
+mod counts;
 mod file;
 mod map;
 mod mover;
@@ -147,7 +148,7 @@ pub(crate) fn check(disk: &Disk, room: &Room) -> Result<Method> {
 /// The error of the host; of an image whose counts are missing.
 pub(super) fn mend(disk: &Disk) -> io::Result<()> {
     match disk.format {
-        ImageFormat::Qcow2 => map::count_tables(&disk.path),
+        ImageFormat::Qcow2 => counts::count_map(&disk.path),
         ImageFormat::Raw => Ok(()),
     }
 }

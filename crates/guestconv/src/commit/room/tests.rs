@@ -260,6 +260,47 @@ fn snapshots_and_bitmaps_stay_sound() {
     assert!(content(&path, Format::Qcow2) == before);
 }
 
+/// A power cut may keep a table and lose its count, or the block with the counts.
+#[test]
+fn what_is_used_and_not_counted_is_counted() {
+    let dir = TempDir::new().unwrap();
+    let (raw, path) = (dir.path().join("raw"), dir.path().join("disk"));
+    let bytes = vec![0x5a; 3 << 20];
+    for options in ["cluster_size=64k", "cluster_size=4k", "cluster_size=4k,refcount_bits=1", "compat=0.10"] {
+        for is_block_lost in [false, true] {
+            fs::write(&raw, &bytes).unwrap();
+            let names = [&raw, &path].map(|path| path.to_str().unwrap());
+            tool("qemu-img", &["convert", "-f", "raw", "-O", "qcow2", "-o", options, names[0], names[1]]);
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            let mut header = [0; 64];
+            file.read_exact_at(&mut header, 0).unwrap();
+            let counts_at = u64::from_be_bytes(header[48..56].try_into().unwrap());
+            let mut block = [0; 8];
+            file.read_exact_at(&mut block, counts_at).unwrap();
+            let block_at = u64::from_be_bytes(block);
+            match is_block_lost {
+                true => file.write_all_at(&[0; 8], counts_at).unwrap(),
+                // All but header, table of counts, first block and first table.
+                false => file.write_all_at(&[0; 128], block_at + 8).unwrap(),
+            }
+            super::mend(&opened(&path, Format::Qcow2)).unwrap();
+            require_sound(&path, false);
+            assert!(content(&path, Format::Qcow2) == bytes, "{options} {is_block_lost}");
+            let image = opened(&path, Format::Qcow2).open_for_writing().unwrap();
+            image.write(&[7; 512][..], 0).unwrap();
+            super::super::fold::write_zeroes(&image, 1 << 20, 1 << 20).unwrap();
+            image.write(&[8; 4096][..], 1 << 20).unwrap();
+            image.flush().unwrap();
+            drop(image);
+            let mut expected = bytes.clone();
+            expected[..512].fill(7);
+            expected[1 << 20..2 << 20].fill(0);
+            expected[1 << 20..(1 << 20) + 4096].fill(8);
+            assert!(content(&path, Format::Qcow2) == expected, "{options} {is_block_lost}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_get_room_is_refused_before_anything_is_written() {
     let dir = TempDir::new().unwrap();
