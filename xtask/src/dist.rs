@@ -110,7 +110,9 @@ fn package_config() -> String {
 
 fn share(share: &Path, new: &Path) -> Result<()> {
     let root = checkout();
-    for name in ["README.md", "CHANGELOG.md", "COPYING.LIB", "docs/findings.md", "docs/errors.md"] {
+    for name in
+        ["README.md", "CHANGELOG.md", "COPYING.LIB", "docs/findings.md", "docs/errors.md", "docs/limits.md"]
+    {
         let from = root.join(name);
         installed(&from, &share.join("doc/guestconv").join(name_of(&from)?))?;
     }

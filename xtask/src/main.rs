@@ -18,6 +18,7 @@ mod demo;
 mod dist;
 mod faults;
 mod guest;
+mod hostile;
 mod man;
 mod published;
 mod run;
@@ -57,6 +58,11 @@ const TASKS: &[Task] = &[
         call: boot::task,
     },
     Task { name: "demo", help: "convert a real guest and boot it before and after", call: demo::task },
+    Task {
+        name: "hostile",
+        help: "make hostile guests and run every command on them: --list, --make DIR, --run, NAME…",
+        call: hostile::task,
+    },
     Task { name: "dist", help: "make the tree and the tarball that a user installs", call: dist::task },
     Task {
         name: "faults",

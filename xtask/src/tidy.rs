@@ -67,6 +67,23 @@ fn codes_of_errors_are_those_in_the_document() {
 }
 
 #[test]
+fn limits_are_those_in_the_document() {
+    let document = fs::read_to_string(checkout().join("docs/limits.md")).unwrap();
+    let (mut wrong, mut rows) = (Vec::new(), 0);
+    for row in document.lines().filter(|line| line.starts_with("| ") && line.ends_with("` |")) {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let (constant, file) = cell.trim_matches('`').split_once("` in `").unwrap();
+        let source = fs::read_to_string(checkout().join("crates").join(file)).unwrap();
+        if !source.contains(&format!("const {constant};")) {
+            wrong.push(format!("{constant} is not in {file}"));
+        }
+        rows += 1;
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(rows > 50, "{rows} rows");
+}
+
+#[test]
 fn no_file_names_a_path_of_this_machine() {
     let root = fs::canonicalize(checkout()).unwrap();
     let own: Vec<String> = (root.ancestors())

@@ -2,6 +2,7 @@
 //! the roots that it finds, with all their mounts in place.
 
 use crate::btrfs;
+use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::layout::{self, Scan};
 use crate::mount::{Access, Mounted, can_be_root, whole};
@@ -12,12 +13,19 @@ use guestconv_core::layout::DeviceName;
 use guestconv_core::linux::initramfs::Image;
 use guestconv_core::path::GuestPath;
 use guestconv_core::report::Failure;
+use guestconv_core::text::visible;
 use guestconv_core::{inspect, tree::GuestTree};
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 
 /// The most subvolumes of a btrfs that are looked at for roots.
 const CAP_LOOKED_AT: usize = 1024;
+
+/// The most roots of one guest; a machine that boots everything has a dozen.
+const CAP_ROOTS: usize = 64;
+/// The most findings that are told.
+const CAP_FINDINGS: usize = 1000;
 
 /// Returns all that is found on the disks. `known` are initramfs images that were read before.
 pub(crate) fn facts(disks: &[String], known: &[Image], clock: &mut Clock) -> Result<Facts, Failure> {
@@ -25,12 +33,18 @@ pub(crate) fn facts(disks: &[String], known: &[Image], clock: &mut Clock) -> Res
     clock.ended("scan");
     let mut mounted = Mounted::nothing(Access::Read);
     let mut findings = Vec::new();
-    let candidates = candidates(&mut scan, &mut mounted, &mut findings);
+    let budget = Rc::new(Budget::of_a_look());
+    let mut candidates = candidates(&mut scan, &mut mounted, &budget, &mut findings);
+    if candidates.len() > CAP_ROOTS {
+        let text = format!("more than {CAP_ROOTS} installed systems: the rest is left out");
+        findings.push(Finding::error("roots-too-many", text));
+        candidates.truncate(CAP_ROOTS);
+    }
     clock.ended("mount");
     let mut roots = Vec::new();
     for mounts in candidates {
         let name = mounts.first().map(|top| top.device.0.clone()).unwrap_or_default();
-        match root(&scan, &mut mounted, mounts, known, &mut findings, clock) {
+        match root(&scan, &mut mounted, mounts, (known, &budget), &mut findings, clock) {
             Ok(root) => roots.extend(root),
             Err(reason) => {
                 let text = format!("the system cannot be read: {reason}; it is left out");
@@ -39,12 +53,23 @@ pub(crate) fn facts(disks: &[String], known: &[Image], clock: &mut Clock) -> Res
         }
         clock.ended(format!("settings {name}"));
     }
+    findings.extend(damage());
     findings.splice(0..0, scan.findings);
+    if findings.len() > CAP_FINDINGS {
+        findings.truncate(CAP_FINDINGS);
+        let text = format!("more than {CAP_FINDINGS} findings: the rest is left out");
+        findings.push(Finding::warning("findings-too-many", text));
+    }
     Ok(inspect::facts(scan.layout, roots, findings))
 }
 
 /// Mounts every file system that can be a root, and returns those that are one with what belongs into them.
-fn candidates(scan: &mut Scan, mounted: &mut Mounted, findings: &mut Vec<Finding>) -> Vec<Vec<Mount>> {
+fn candidates(
+    scan: &mut Scan,
+    mounted: &mut Mounted,
+    budget: &Rc<Budget>,
+    findings: &mut Vec<Finding>,
+) -> Vec<Vec<Mount>> {
     let kinds = scan.layout.filesystems.iter().filter(|found| can_be_root(&found.kind));
     let devices: Vec<(DeviceName, bool)> =
         kinds.map(|found| (found.device.clone(), found.kind == "btrfs")).collect();
@@ -91,7 +116,7 @@ fn candidates(scan: &mut Scan, mounted: &mut Mounted, findings: &mut Vec<Finding
     let mut roots = Vec::new();
     for (device, place, subvolumes) in places {
         for subvolume in subvolumes {
-            let looked = mounts(scan, &place, &device, subvolume.as_deref(), findings);
+            let looked = mounts(scan, &place, &device, subvolume.as_deref(), (budget, &mut *findings));
             match looked {
                 Ok(Some(mounts)) => roots.push(mounts),
                 Ok(None) => {}
@@ -110,10 +135,10 @@ fn mounts(
     place: &Path,
     device: &DeviceName,
     subvolume: Option<&str>,
-    findings: &mut Vec<Finding>,
+    (budget, findings): (&Rc<Budget>, &mut Vec<Finding>),
 ) -> Result<Option<Vec<Mount>>, String> {
     let text = |error: io::Error| error.to_string();
-    let tree = RootTree::at(place).map_err(text)?;
+    let tree = RootTree::at(place).map_err(text)?.within(budget);
     let below = GuestPath::root().join(subvolume.unwrap_or_default());
     let Some(tree) = tree.below(&below).map_err(text)? else { return Ok(None) };
     let mut found = Vec::new();
@@ -129,7 +154,7 @@ fn root(
     scan: &Scan,
     mounted: &mut Mounted,
     mounts: Vec<Mount>,
-    known: &[Image],
+    (known, budget): (&[Image], &Rc<Budget>),
     findings: &mut Vec<Finding>,
     clock: &mut Clock,
 ) -> Result<Option<Root>, String> {
@@ -137,6 +162,7 @@ fn root(
     let name = mounts.first().map(|top| top.device.0.clone()).unwrap_or_default();
     let result = (|| {
         let (tree, there) = assembled(scan, mounted, mounts, findings).map_err(|error| error.to_string())?;
+        let tree = tree.within(budget);
         clock.ended(format!("mount {name}"));
         let mut ended = |part| clock.ended(format!("{part} {name}"));
         inspect::root(&tree as &dyn GuestTree, &scan.layout, there, known, findings, &mut ended)
@@ -180,6 +206,23 @@ fn recoveries() -> usize {
     text.lines()
         .filter(|line| line.contains("Starting recovery") || line.contains("recovery complete"))
         .count()
+}
+
+/// Returns what the kernel says of damage that it met and went on: what it skipped looks as if it was not there.
+fn damage() -> Option<Finding> {
+    const SAID: [&str; 5] =
+        ["EXT4-fs error", "corruption detected", "BTRFS error", "BTRFS critical", "): error, fat"];
+    let mut said = vec![0; 256 << 10];
+    let length = kernel_log(&mut said);
+    let text = String::from_utf8_lossy(said.get(..length).unwrap_or_default());
+    let line = text.lines().find(|line| SAID.iter().any(|what| line.contains(what)))?;
+    // Behind the record's own fields: priority, number, time, flags.
+    let line: String = line.split_once(';').map_or(line, |(_, line)| line).chars().take(200).collect();
+    let text = format!(
+        "a file system is damaged, and what is beyond the damage looks as if it was not there: {}; check it before you convert",
+        visible(&line)
+    );
+    Some(Finding::error("filesystem-damaged", text))
 }
 
 fn kernel_log(buffer: &mut [u8]) -> usize {

@@ -2,6 +2,7 @@
 
 mod apply;
 mod btrfs;
+mod budget;
 mod clock;
 mod device;
 mod heap;
@@ -11,6 +12,7 @@ mod manifest;
 mod mapper;
 mod mount;
 mod reply;
+mod sign;
 mod start;
 mod tree;
 mod volumes;

@@ -3,6 +3,7 @@
 //! Inspection mounts read-only: what is written then is a journal's replay alone, in a throw-away overlay.
 
 use crate::layout::Scan;
+use crate::sign;
 use crate::tree::{RootTree, by_descriptor};
 use guestconv_core::facts::Mount;
 use guestconv_core::path::GuestPath;
@@ -77,6 +78,7 @@ impl Mounted {
         };
         let all: Vec<String> = [subvolume, own, options.map(str::to_owned)].into_iter().flatten().collect();
         let all = CString::new(all.join(",")).map_err(io::Error::other)?;
+        sign::looking_at(&format!("mounting {} as {kind}", what.device));
         let read_only = if self.access == Access::Read { MountFlags::RDONLY } else { MountFlags::empty() };
         let flags =
             MountFlags::NODEV | MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NOATIME | read_only;

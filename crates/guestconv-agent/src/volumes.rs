@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The most volumes of one guest that are mapped.
-const CAP_VOLUMES: usize = 1024;
+const CAP_VOLUMES: usize = 256;
 
 /// Finds the groups on what was recognised so far, and adds their volumes and what they hold.
 pub(crate) fn activate(scan: &mut Scan) {
@@ -49,7 +49,13 @@ pub(crate) fn activate(scan: &mut Scan) {
 
 fn add(scan: &mut Scan, group: &Group, places: &BTreeMap<String, DeviceName>) {
     let mut logical_volumes = Vec::new();
-    for volume in group.logical_volumes.iter().filter(|volume| volume.visible).take(CAP_VOLUMES) {
+    let known: usize = scan.layout.volume_groups.iter().map(|group| group.logical_volumes.len()).sum();
+    let visible = || group.logical_volumes.iter().filter(|volume| volume.visible);
+    if known + visible().count() > CAP_VOLUMES {
+        let text = format!("the guest has more than {CAP_VOLUMES} logical volumes: the rest is left out");
+        scan.findings.push(Finding::warning("volumes-too-many", text).about(group.name.clone()));
+    }
+    for volume in visible().take(CAP_VOLUMES.saturating_sub(known)) {
         let device = DeviceName(format!("/dev/{}/{}", group.name, volume.name));
         if scan.devices.node(&device).is_some() {
             let text = format!("two volumes have the name {device}; the second is left out");

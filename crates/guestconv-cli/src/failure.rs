@@ -51,7 +51,10 @@ pub(crate) fn status(error: &Error) -> u8 {
 pub(crate) fn show(error: &Error, is_json: bool, color: ColorChoice) {
     let mut stream = anstream::AutoStream::new(io::stderr().lock(), color);
     let written = match is_json {
-        true => writeln!(stream, "{}", as_json(error)),
+        true => {
+            let json = as_json(error).to_string();
+            stream.write_all(&[crate::output::plain(json.as_bytes()).as_slice(), b"\n"].concat())
+        }
         false => stream.write_all(as_text(error).as_bytes()),
     };
     // The exit status tells the rest if nobody reads it.

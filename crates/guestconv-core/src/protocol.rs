@@ -2,6 +2,7 @@
 //!
 //! The request travels as JSON in the initramfs (`/request.json`) beside the agent. The reply leaves by the serial line:
 //! [`REPLY_MAGIC`], the length of the JSON as eight hex digits and a line feed, the JSON. The library treats it as hostile.
+//! Before it, and only there, come [`SIGN_OF_LIFE`]s while the agent works, and on the kernel's log what it looks at.
 
 use crate::facts::Facts;
 use crate::linux::initramfs::Image;
@@ -12,8 +13,11 @@ use serde::{Deserialize, Serialize};
 /// First bytes of a reply.
 pub const REPLY_MAGIC: &[u8] = b"\nguestconv-reply ";
 
-/// The most that a reply may hold, in bytes.
-pub const REPLY_CAP_BYTES: u64 = 64 << 20;
+/// A byte that the agent sends every now and then while its work gets on.
+pub const SIGN_OF_LIFE: u8 = b'.';
+
+/// The most that a reply may hold, in bytes: that of a guest with twenty kernels has two million.
+pub const REPLY_CAP_BYTES: u64 = 32 << 20;
 
 /// Name of the request in the initramfs.
 pub const REQUEST_FILE: &str = "request.json";

@@ -66,7 +66,7 @@ pub trait GuestTree {
     /// Returns the names in a directory, sorted, without those that are not UTF-8; empty if there is no directory.
     ///
     /// # Errors
-    /// [`ReadError`] if it cannot be read or has more than a million names.
+    /// [`ReadError`] if it cannot be read or has more names than who implements it allows.
     fn list(&self, dir: &GuestPath) -> Result<Vec<String>, ReadError>;
 
     /// Returns what a symbolic link says; `None` if the path itself is no link.

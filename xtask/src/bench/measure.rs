@@ -22,7 +22,7 @@ const LEFT_RUNNING_LIMIT: Duration = Duration::from_secs(10);
 
 /// How memory is looked at while the command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sampling {
+pub(crate) enum Sampling {
     /// Not at all: nothing disturbs the time.
     None,
     /// Again after each such time.
@@ -30,52 +30,52 @@ pub(super) enum Sampling {
 }
 
 /// How a command is run.
-pub(super) struct How<'a> {
+pub(crate) struct How<'a> {
     /// How memory is looked at.
-    pub(super) sampling: Sampling,
+    pub(crate) sampling: Sampling,
     /// After that time it is ended, and the run has failed.
-    pub(super) limit: Duration,
+    pub(crate) limit: Duration,
     /// An empty or missing directory for what it says.
-    pub(super) scratch: &'a Path,
+    pub(crate) scratch: &'a Path,
 }
 
 /// What a run took.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
+pub(crate) struct Run {
     /// Time on the wall, in seconds.
-    pub(super) wall_seconds: f64,
+    pub(crate) wall_seconds: f64,
     /// Processor time of all processes, in seconds.
-    pub(super) cpu_seconds: f64,
+    pub(crate) cpu_seconds: f64,
     /// What all processes read and wrote.
-    pub(super) traffic: Traffic,
+    pub(crate) traffic: Traffic,
     /// The most memory of all processes together; `None` if it was not sampled.
-    pub(super) peak: Option<Peak>,
+    pub(crate) peak: Option<Peak>,
     /// How it ended.
-    pub(super) status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// Did it take longer than it might?
-    pub(super) timed_out: bool,
+    pub(crate) timed_out: bool,
     /// What it wrote to its standard output.
-    pub(super) stdout: String,
+    pub(crate) stdout: String,
     /// What it wrote to its standard error.
-    pub(super) stderr: String,
+    pub(crate) stderr: String,
 }
 
 /// The most that was seen at one time; each its own maximum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Peak {
-    /// Memory of all processes together, in bytes, shared pages once.
-    pub(super) memory_bytes: u64,
+pub(crate) struct Peak {
+    /// Memory of all processes together, in bytes, shared pages once, with their files in memory.
+    pub(crate) memory_bytes: u64,
     /// The largest that any one process ever was, in bytes: a check of the other, which cannot be much smaller.
-    pub(super) largest_process_bytes: u64,
+    pub(crate) largest_process_bytes: u64,
     /// Processes.
-    pub(super) processes: usize,
+    pub(crate) processes: usize,
 }
 
 /// Runs the command to its end.
 ///
 /// # Errors
 /// If it cannot be started, or the system does not tell what it took. That it fails is no error: see [`Run::status`].
-pub(super) fn measure(command: &mut Command, how: &How<'_>) -> Result<Run> {
+pub(crate) fn measure(command: &mut Command, how: &How<'_>) -> Result<Run> {
     // Processes whose parent has ended become ours, so that none is lost to the count.
     set_child_subreaper(Some(getpid())).context("cannot become the parent of orphans")?;
     fs::create_dir_all(how.scratch).with_context(|| format!("cannot make {}", how.scratch.display()))?;
@@ -155,8 +155,9 @@ impl Peak {
         let tree = processes::tree(&all, leader.as_raw_nonzero().get());
         let living = tree.iter().filter(|process| !process.has_ended);
         let sizes: Vec<u64> = living.clone().filter_map(Process::memory_bytes).collect();
+        let files = processes::files_in_memory(living.clone());
         let highest = living.filter_map(Process::highest_bytes).max().unwrap_or(0);
-        self.memory_bytes = self.memory_bytes.max(sizes.iter().sum());
+        self.memory_bytes = self.memory_bytes.max(sizes.iter().sum::<u64>() + files);
         self.largest_process_bytes = self.largest_process_bytes.max(highest);
         self.processes = self.processes.max(sizes.len());
     }

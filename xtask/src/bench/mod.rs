@@ -5,11 +5,11 @@
 
 mod figures;
 mod machine;
-mod measure;
+pub(crate) mod measure;
 mod ours;
 mod parts;
 mod peers;
-mod processes;
+pub(crate) mod processes;
 mod report;
 mod subject;
 mod table;

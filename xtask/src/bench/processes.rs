@@ -4,7 +4,9 @@
 //! and nobody has waited for it yet. Memory is gone by then: it must be looked at meanwhile.
 
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// How many of the kernel's ticks, which `stat` counts in, make a second; it is the same on all Linux of today.
@@ -12,43 +14,43 @@ const TICKS_PER_SECOND: u64 = 100;
 
 /// One line of the table of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Process {
+pub(crate) struct Process {
     /// Its number.
-    pub(super) pid: i32,
+    pub(crate) pid: i32,
     /// Who started it, or who took it over.
-    pub(super) parent: i32,
+    pub(crate) parent: i32,
     /// Its process group.
     group: i32,
     /// Has it ended, and nobody has waited for it yet?
-    pub(super) has_ended: bool,
+    pub(crate) has_ended: bool,
     /// The processor time that it took, with the children that it has waited for.
     ticks: u64,
 }
 
 /// Bytes that went through system calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Traffic {
+pub(crate) struct Traffic {
     /// Read: from files, pipes and sockets, from the page cache too.
-    pub(super) read_bytes: u64,
+    pub(crate) read_bytes: u64,
     /// Written.
-    pub(super) written_bytes: u64,
+    pub(crate) written_bytes: u64,
 }
 
 impl Process {
     /// Returns the process of that number; `None` if there is none (any more).
-    pub(super) fn of(pid: i32) -> Option<Process> {
+    pub(crate) fn of(pid: i32) -> Option<Process> {
         stat_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
     /// Has it come to `parent` from another that has gone? What `parent` starts itself is in its group or leads one.
-    pub(super) fn is_orphan_of(&self, parent: i32) -> bool {
+    pub(crate) fn is_orphan_of(&self, parent: i32) -> bool {
         let own_group = Process::of(parent).map(|parent| parent.group);
         self.parent == parent && self.group != self.pid && Some(self.group) != own_group
     }
 
     /// Returns the processor time in seconds.
     #[expect(clippy::cast_precision_loss, reason = "ticks of years fit")]
-    pub(super) fn cpu_seconds(&self) -> f64 {
+    pub(crate) fn cpu_seconds(&self) -> f64 {
         self.ticks as f64 / TICKS_PER_SECOND as f64
     }
 
@@ -56,7 +58,7 @@ impl Process {
     ///
     /// # Errors
     /// If the kernel does not count it, or does not tell us.
-    pub(super) fn traffic(&self) -> Result<Traffic> {
+    pub(crate) fn traffic(&self) -> Result<Traffic> {
         let path = PathBuf::from(format!("/proc/{}/io", self.pid));
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         traffic_in(&text).with_context(|| format!("{} does not say rchar and wchar", path.display()))
@@ -64,27 +66,44 @@ impl Process {
 
     /// Returns the memory that it uses, in bytes: its share of each page that several use, so that the sum over
     /// processes counts a page once. `None` if it has ended meanwhile.
-    pub(super) fn memory_bytes(&self) -> Option<u64> {
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid)).ok()?;
         size_in(&text, "Pss:")
     }
 
     /// Returns the most that it has ever had in memory, in bytes, shared pages in full. `None` if it has ended meanwhile.
-    pub(super) fn highest_bytes(&self) -> Option<u64> {
+    pub(crate) fn highest_bytes(&self) -> Option<u64> {
         size_in(&fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?, "VmHWM:")
     }
 }
 
 /// Returns all processes of the machine.
-pub(super) fn all() -> Result<Vec<Process>> {
+pub(crate) fn all() -> Result<Vec<Process>> {
     let entries = fs::read_dir("/proc").context("cannot list /proc")?;
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     Ok(pids.filter_map(Process::of).collect())
 }
 
+/// Returns the memory, in bytes, that the processes have in files without a name (`memfd_create(2)`): an overlay that is
+/// thrown away is one. They are written, not mapped, so that no process's own memory has them; each counts once.
+pub(crate) fn files_in_memory<'a>(processes: impl Iterator<Item = &'a Process>) -> u64 {
+    let mut files = BTreeMap::new();
+    for process in processes {
+        let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", process.pid)) else { continue };
+        for path in descriptors.flatten().map(|entry| entry.path()) {
+            let is_in_memory =
+                fs::read_link(&path).is_ok_and(|to| to.to_string_lossy().starts_with("/memfd:"));
+            if let Some(file) = is_in_memory.then(|| fs::metadata(&path).ok()).flatten() {
+                files.insert(file.ino(), file.blocks() * 512);
+            }
+        }
+    }
+    files.values().sum()
+}
+
 /// Returns those of the processes that `leader` started, directly or not, itself with them; and those of its group, whose
 /// parents may have ended.
-pub(super) fn tree(all: &[Process], leader: i32) -> Vec<Process> {
+pub(crate) fn tree(all: &[Process], leader: i32) -> Vec<Process> {
     let mut found: Vec<Process> =
         all.iter().filter(|process| process.pid == leader || process.group == leader).copied().collect();
     let mut at = 0;
@@ -169,6 +188,17 @@ mod tests {
         pids.sort_unstable();
         assert_eq!(pids, [10, 12, 13, 14]);
         assert_eq!(tree(&all, 99), []);
+    }
+
+    #[test]
+    fn a_file_in_memory_counts_once() {
+        let own = Process::of(i32::try_from(std::process::id()).unwrap()).unwrap();
+        let before = files_in_memory([own].iter());
+        let file = rustix::fs::memfd_create("counted", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        let file = fs::File::from(file);
+        std::io::Write::write_all(&mut &file, &[1; 1 << 20]).unwrap();
+        let _again = file.try_clone().unwrap();
+        assert_eq!(files_in_memory([own, own].iter()) - before, 1 << 20);
     }
 
     #[test]

@@ -134,6 +134,11 @@ impl<'a, 'b> Unpacked<'a, 'b> {
     pub fn new(decoder: &'a mut Decoder<'b>, buffer: &'a mut [u8], cap_bytes: u64) -> Self {
         Self { decoder, buffer, from: 0, to: 0, left_bytes: cap_bytes }
     }
+
+    /// Returns how many bytes may still come out.
+    pub fn left_bytes(&self) -> u64 {
+        self.left_bytes
+    }
 }
 
 impl Read for Unpacked<'_, '_> {
@@ -150,7 +155,9 @@ impl BufRead for Unpacked<'_, '_> {
             let count = self.decoder.read(self.buffer)?;
             let size: u64 = count.try_into().unwrap_or(u64::MAX);
             let bomb = || std::io::Error::other("it unpacks to more than is allowed");
-            self.left_bytes = self.left_bytes.checked_sub(size).ok_or_else(bomb)?;
+            let left = self.left_bytes.checked_sub(size);
+            self.left_bytes = left.unwrap_or(0);
+            left.ok_or_else(bomb)?;
             (self.from, self.to) = (0, count);
         }
         Ok(self.buffer.get(self.from..self.to).unwrap_or_default())

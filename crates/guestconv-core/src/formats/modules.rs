@@ -5,6 +5,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The most lines of a list that are read: Ubuntu's have 7,000.
+const CAP_LINES: usize = 100_000;
+
 /// Returns the name of a module as the kernel says it: `kernel/drivers/block/virtio-rng.ko.xz` is `virtio_rng`.
 pub fn module_name(path: &str) -> Cow<'_, str> {
     let file = path.rsplit('/').next().unwrap_or(path);
@@ -54,7 +57,8 @@ impl<'a> Dependency<'a> {
 /// Returns what `modules.dep` says, by module name; of two files of one name the first wins, as in libkmod.
 pub fn dependencies(text: &str) -> BTreeMap<Cow<'_, str>, Dependency<'_>> {
     let mut found = BTreeMap::new();
-    for (position, line) in (0..).zip(text.lines().filter(|line| line.contains(':'))) {
+    let lines = text.lines().filter(|line| line.contains(':')).take(CAP_LINES);
+    for (position, line) in (0..).zip(lines) {
         let Some((path, needs)) = line.split_once(':') else { continue };
         let path = path.trim();
         found.entry(module_name(path)).or_insert(Dependency { path, needs, position });
@@ -82,7 +86,7 @@ pub struct SoftDependency {
 /// Returns what `modules.softdep` says, by module name.
 pub fn soft_dependencies(text: &str) -> BTreeMap<String, SoftDependency> {
     let mut found: BTreeMap<String, SoftDependency> = BTreeMap::new();
-    for line in text.lines() {
+    for line in text.lines().take(CAP_LINES) {
         let mut words = line.split_whitespace();
         let (Some("softdep"), Some(module)) = (words.next(), words.next()) else { continue };
         let soft = found.entry(module_name(module).into_owned()).or_default();
@@ -102,7 +106,7 @@ pub fn soft_dependencies(text: &str) -> BTreeMap<String, SoftDependency> {
 
 /// Returns the names of the modules that `modules.builtin` says are built into the kernel.
 pub fn builtin(text: &str) -> BTreeSet<Cow<'_, str>> {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(module_name).collect()
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).take(CAP_LINES).map(module_name).collect()
 }
 
 #[cfg(test)]

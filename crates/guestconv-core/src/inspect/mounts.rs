@@ -19,6 +19,9 @@ const GPT_XBOOTLDR: &str = "bc13c2ff-59e6-4262-a352-b275fd6f7172";
 const SYSTEM: [&str; 12] =
     ["/boot", "/efi", "/etc", "/usr", "/var", "/opt", "/lib", "/lib64", "/bin", "/sbin", "/nix", "/root"];
 
+/// The most lines of fstab that are mounted: a system that gives each of its directories a file system has twenty.
+const CAP_MOUNTS: usize = 64;
+
 /// Where systemd and distributions mount an ESP that fstab does not name, in order of preference.
 const ESP_PLACES: [&str; 3] = ["/boot/efi", "/efi", "/boot"];
 
@@ -44,8 +47,17 @@ pub(super) fn mounts(
         subvolume: subvolume.map(str::to_owned),
     };
     let mut found = vec![top];
+    let mut looked_at = 0;
     for entry in &entries {
         let Some(mountpoint) = system_place(entry) else { continue };
+        looked_at += 1;
+        if looked_at > CAP_MOUNTS {
+            let text = format!(
+                "/etc/fstab has more than {CAP_MOUNTS} file systems of the system: the rest is not looked at"
+            );
+            findings.push(Finding::warning("mounts-too-many", text).about(device.0.clone()));
+            break;
+        }
         match mount_of(entry, mountpoint, layout, device) {
             Ok(mount) if found.iter().all(|other| other.mountpoint != mount.mountpoint) => found.push(mount),
             Ok(_) => {}

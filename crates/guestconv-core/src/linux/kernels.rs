@@ -71,6 +71,9 @@ pub struct ModuleFile {
     pub file: FileHash,
 }
 
+/// The most kernels of a root that are looked at, the newest: a guest has three, one that never removed any has thirty.
+const CAP_KERNELS: usize = 64;
+
 /// Reads the installed kernels, best first: the one that the menu starts, then the newest.
 ///
 /// # Errors
@@ -82,13 +85,21 @@ pub fn facts(
 ) -> Result<Vec<Kernel>, ReadError> {
     let Some(base) = probe.tree.canonical(&guest_path("/lib/modules"))? else { return Ok(Vec::new()) };
     let mut kernels = Vec::new();
-    let versions = probe.tree.list(&base)?;
+    let mut versions = Vec::new();
+    for version in probe.tree.list(&base)? {
+        if probe.tree.exists(&base.join(&version).join("modules.dep"))? {
+            versions.push(version);
+        }
+    }
+    if versions.len() > CAP_KERNELS {
+        let text = format!("more than {CAP_KERNELS} kernels: the older ones are left alone");
+        findings.push(Finding::warning("kernels-too-many", text).about(base.as_str()));
+        versions.sort_by(|one, other| version::compare(other, one));
+        versions.truncate(CAP_KERNELS);
+    }
     let by_content = images::by_content(probe, bootloader, &versions)?;
     for version in versions {
         let module_dir = base.join(&version);
-        if !probe.tree.exists(&module_dir.join("modules.dep"))? {
-            continue;
-        }
         let unnamed = by_content.get(&version);
         let started = || bootloader.entries.iter().filter(|entry| !entry.recovery);
         let is_named = started().any(|entry| is_of(entry, &version));

@@ -4,6 +4,7 @@
 mod cpu;
 mod find;
 mod initramfs;
+mod life;
 mod private;
 mod process;
 mod reply;
@@ -85,7 +86,7 @@ impl Runner {
             disks: job.disks.iter().map(|disk| disk.name.clone()).collect(),
             task: job.task,
         };
-        let processes = processes(&request.task);
+        let runs_program = runs_program(&request.task);
         let request = serde_json::to_vec(&request).map_err(|error| {
             Error::new(ErrorKind::Bug, "request-failed", "cannot write the request").caused_by(error)
         })?;
@@ -107,10 +108,12 @@ impl Runner {
             time_limit: self.time_limit,
             confinement: self.confinement,
             host: self.host,
-            processes,
+            processes: processes(runs_program),
             is_disposable: job.durability == Durability::None,
         };
-        let ended = Process::start(&start)?.wait(&self.cancel)?;
+        let requests = || servers.iter().map(Server::signs).sum::<u64>();
+        let requests: Option<&dyn Fn() -> u64> = if runs_program { None } else { Some(&requests) };
+        let ended = Process::start(&start)?.wait(&self.cancel, requests)?;
         let was_served = servers.iter().any(Server::was_connected);
         // A disk that cannot be read is the reason for whatever the agent says about it.
         servers.into_iter().try_for_each(Server::finish)?;
@@ -130,16 +133,18 @@ impl Runner {
     }
 }
 
-/// Returns how many processes the appliance may have for a task: itself and one for each of the guest's, which is the agent
-/// but for a plan that runs a program of the guest, as a shell with many children.
-fn processes(task: &Task) -> u32 {
+/// Returns how many processes the appliance may have: itself and one for each of the guest's, which is the agent but for a
+/// plan that runs a program of the guest, as a shell with many children.
+fn processes(runs_program: bool) -> u32 {
+    if runs_program { 256 } else { 16 }
+}
+
+/// Returns whether a program of the guest is run. It works for minutes, and gives no signs of life.
+fn runs_program(task: &Task) -> bool {
     let runs = |plan: &Plan| {
         plan.steps.iter().flat_map(|step| &step.changes).any(|c| matches!(c, Change::Run { .. }))
     };
-    match task {
-        Task::Apply(plan) if runs(plan) => 256,
-        _ => 16,
-    }
+    matches!(task, Task::Apply(plan) if runs(plan))
 }
 
 fn cannot_confine(missing: &[Finding]) -> Error {

@@ -1,6 +1,7 @@
 //! The appliance's process: started confined, watched until it replied and went, killed if it does not, always reaped.
 
 use super::find::Appliance;
+use super::life::{Life, SILENT_LIMIT};
 use super::reply::Incoming;
 use super::{cpu, private::PrivateDir};
 use crate::confine::{CallsOf, Confinement, Hold, Host, Rights, Warden, confine};
@@ -29,7 +30,9 @@ const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
 /// How often somebody looks whether the caller cancelled.
 const TICK: Duration = Duration::from_millis(20);
 /// How much of what the kernel says is kept for errors.
-const LINES_CAP_BYTES: usize = 8192;
+const LINES_CAP_BYTES: usize = 16 << 10;
+/// What the kernel says when it has no memory left.
+const OUT_OF_MEMORY: [&str; 3] = ["deadlocked on memory", "Out of memory", "invoked oom-killer"];
 
 /// What a process of the appliance is started with.
 pub(super) struct Start<'a> {
@@ -140,11 +143,13 @@ impl Process {
         Ok(process)
     }
 
-    /// Waits until the process has ended by itself, or has replied if that is all.
+    /// Waits until the process has ended by itself, or has replied if that is all. `requests` tells how often it asked for
+    /// its disks; `None` if it may work without a sign of life.
     ///
     /// # Errors
-    /// `appliance-timeout`, `cancelled`, `appliance-reply`: the process is killed then.
-    pub(super) fn wait(mut self, cancel: &Cancel) -> Result<Ended> {
+    /// `appliance-timeout`, `appliance-hung`, `cancelled`, `appliance-reply`: the process is killed then.
+    pub(super) fn wait(mut self, cancel: &Cancel, requests: Option<&dyn Fn() -> u64>) -> Result<Ended> {
+        let mut life = Life::new();
         let mut incoming = Incoming::default();
         let mut replied: Option<Instant> = None;
         let mut is_open = true;
@@ -168,6 +173,10 @@ impl Process {
                 return Ok(self.ended_with(incoming, Some(status)));
             }
             cancel.check()?;
+            let signs = requests.map(|requests| requests().saturating_add(incoming.received()));
+            if signs.is_some_and(|signs| life.hangs(signs, self.group)) {
+                return Err(self.hung());
+            }
             let is_late = self.started.elapsed() > self.time_limit;
             let hangs = replied.is_some_and(|since| since.elapsed() > POWER_OFF_LIMIT);
             if is_late || hangs {
@@ -251,6 +260,17 @@ impl Process {
         text.chars().filter(is_plain).collect::<String>().trim().to_owned()
     }
 
+    fn hung(&self) -> Error {
+        let said = self.last_lines();
+        let message = format!(
+            "the kernel of the appliance hangs{}: it worked for {} seconds without a sign of life and was killed{}",
+            looking_at(&said),
+            SILENT_LIMIT.as_secs(),
+            last_words(&said)
+        );
+        Error::new(ErrorKind::Appliance, "appliance-hung", message)
+    }
+
     fn timeout(&self) -> Error {
         let message = format!(
             "the appliance did not answer within {} seconds and was killed{}{}",
@@ -287,9 +307,28 @@ impl Ended {
         if !was_served && self.incoming.is_empty() {
             return Err(cannot_start(&format!("{status}{words}")));
         }
-        let message = format!("the appliance died ({status}){words}");
-        Err(Error::new(ErrorKind::Appliance, "appliance-died", message))
+        let (code, what) = death(&self.said);
+        let message = format!("the appliance {what}{} ({status}){words}", looking_at(&self.said));
+        Err(Error::new(ErrorKind::Appliance, code, message))
     }
+}
+
+/// Returns the code of a death by what the kernel said, and what people call it.
+fn death(said: &str) -> (&'static str, &'static str) {
+    // The agent is the first process: the kernel never kills it for memory, and has a panic when it ends.
+    if OUT_OF_MEMORY.iter().any(|text| said.contains(text)) {
+        ("appliance-out-of-memory", "ran out of its memory")
+    } else if said.contains("Kernel panic") && !said.contains("Attempted to kill init") {
+        ("appliance-panicked", "had a kernel panic")
+    } else {
+        ("appliance-died", "died")
+    }
+}
+
+/// Returns what the agent said last that it looks at.
+fn looking_at(said: &str) -> String {
+    let last = said.lines().rev().find_map(|line| line.split_once("guestconv: "));
+    last.map(|(_, what)| format!(" while it was {what}")).unwrap_or_default()
 }
 
 fn last_words(said: &str) -> String {
@@ -322,4 +361,24 @@ fn cannot_start(why: &str) -> Error {
 
 fn waiting(error: io::Error) -> Error {
     Error::io("appliance-wait-failed", "wait for the appliance", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_death_is_told_by_the_last_words() {
+        let memory = "guestconv: reading /boot/initrd.img of the guest\nKernel panic - not syncing: System is deadlocked on memory";
+        let init = "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300";
+        let fault = "[1.0] guestconv: mounting /dev/sda1 as xfs\nKernel panic - not syncing: Kernel mode fault at addr 0x0";
+        for (said, code, place) in [
+            (memory, "appliance-out-of-memory", " while it was reading /boot/initrd.img of the guest"),
+            (init, "appliance-died", ""),
+            (fault, "appliance-panicked", " while it was mounting /dev/sda1 as xfs"),
+            ("", "appliance-died", ""),
+        ] {
+            assert_eq!((death(said).0, looking_at(said).as_str()), (code, place), "{said}");
+        }
+    }
 }

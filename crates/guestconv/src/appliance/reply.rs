@@ -2,12 +2,14 @@
 //! if it is anything but what [`guestconv_core::protocol`] says.
 
 use crate::error::{Error, ErrorKind, Result};
-use guestconv_core::protocol::{REPLY_CAP_BYTES, REPLY_MAGIC, Reply, VERSION};
+use guestconv_core::protocol::{REPLY_CAP_BYTES, REPLY_MAGIC, Reply, SIGN_OF_LIFE, VERSION};
 
 /// Eight hex digits and a line feed.
 const LENGTH_BYTES: usize = 9;
-/// What may come before the magic: a stray line of a kernel.
+/// What may come before the magic beside signs of life: a stray line of a kernel.
 const NOISE_CAP_BYTES: usize = 4096;
+/// How many signs of life may come, one byte each: for days.
+const SIGNS_CAP: usize = 1 << 20;
 
 /// A reply as it comes in.
 #[derive(Debug, Default)]
@@ -43,6 +45,11 @@ impl Incoming {
         self.body.is_some_and(|body| self.bytes.len() == body.end)
     }
 
+    /// Returns how many bytes came.
+    pub(crate) fn received(&self) -> u64 {
+        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
+    }
+
     /// Returns whether nothing at all came.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -51,7 +58,8 @@ impl Incoming {
     fn header(&self) -> Result<Option<Body>> {
         let Some(magic) = self.bytes.windows(REPLY_MAGIC.len()).position(|window| window == REPLY_MAGIC)
         else {
-            let is_noise = self.bytes.len() > NOISE_CAP_BYTES;
+            let signs = self.bytes.iter().filter(|byte| **byte == SIGN_OF_LIFE).count();
+            let is_noise = self.bytes.len() - signs > NOISE_CAP_BYTES || signs > SIGNS_CAP;
             return if is_noise { Err(nonsense("it does not begin as a reply")) } else { Ok(None) };
         };
         let start = magic + REPLY_MAGIC.len() + LENGTH_BYTES;
@@ -121,6 +129,9 @@ mod tests {
             (vec![good.as_slice()], None),
             (good.chunks(1).collect(), None),
             (vec![b"noise of a kernel".as_slice(), &good], None),
+            (vec![b"...".as_slice(), b".", &good], None),
+            (vec![&[b'.'; 100_000], &good], None),
+            (vec![&[b'.'; SIGNS_CAP + 1]], nonsense),
             (vec![&good[..good.len() - 1]], nonsense),
             (vec![&good, b"x"], nonsense),
             (vec![b"".as_slice()], nonsense),

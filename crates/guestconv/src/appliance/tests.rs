@@ -31,7 +31,8 @@ fn every_way_to_end_has_its_code_and_leaves_nothing() {
         ("garbage", &options, "appliance-reply"),
         ("old", &options, "appliance-version"),
         ("failure", &options, "tested"),
-        ("large", &options, "appliance-reply"), // the answer to another question, 32 MiB of it
+        ("memory", &options, "appliance-out-of-memory"),
+        ("large", &options, "appliance-reply"), // the answer to another question, 30 MiB of it
     ] {
         let begun = Instant::now();
         assert_eq!(code(inspected(task, options)), expected, "{task}");
@@ -53,6 +54,14 @@ fn every_way_to_end_has_its_code_and_leaves_nothing() {
         let left: Vec<_> = names.filter(is_free).collect();
         assert_eq!(left, Vec::<String>::new(), "{}", place.display());
     }
+}
+
+/// How long it takes depends on what else the machine does: it is processor time that counts.
+#[test]
+fn an_appliance_that_only_works_is_ended() {
+    let Some(options) = testing::options() else { return };
+    let patient = Options { time_limit: Duration::from_secs(600), ..options };
+    assert_eq!(code(inspected("spin", &patient)), "appliance-hung");
 }
 
 #[test]

@@ -3,12 +3,13 @@
 //! A format is never probed unless the caller asked (`auto`), and never follows a backing file or an external data file
 //! unless the caller allowed it: a raw disk whose guest wrote a qcow2 header into it is read as raw when raw is said.
 
+use super::chain::Chain;
 use super::spec::{DiskSpec, Format};
 use crate::error::{Error, ErrorKind, Result};
 use imago::file::File;
 use imago::qcow2::Qcow2;
 use imago::raw::Raw;
-use imago::{DenyImplicitOpenGate, FormatAccess, FormatDriverBuilder, PermissiveImplicitOpenGate};
+use imago::{DenyImplicitOpenGate, FormatAccess, FormatDriverBuilder};
 use imago::{Storage, StorageOpenOptions};
 use std::fs;
 use std::io::{self, ErrorKind as IoKind};
@@ -150,8 +151,7 @@ fn open_qcow2(spec: &DiskSpec, file: File, write: bool) -> Result<Qcow2<File>> {
     let mut qcow2 = Qcow2::<File>::open_image(file, write).map_err(|error| damaged(&spec.path, error))?;
     super::qcow2::require_whole(&spec.path)?;
     if spec.allow_backing {
-        let gate = PermissiveImplicitOpenGate::default();
-        qcow2.open_implicit_dependencies_gated(gate).map_err(|error| {
+        qcow2.open_implicit_dependencies_gated(Chain::default()).map_err(|error| {
             let message = format!(
                 "cannot open what {path} is based on: {error}; put its backing file where the image says"
             );

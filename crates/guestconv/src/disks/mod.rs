@@ -1,5 +1,6 @@
 //! The guest's disks on the host: opened, locked, served to the appliance, always under an overlay.
 
+mod chain;
 mod extent;
 mod image;
 mod lock;

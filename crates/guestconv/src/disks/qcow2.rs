@@ -13,6 +13,8 @@ use std::path::Path;
 
 /// The largest table of reference counts that QEMU opens, in bytes.
 const TABLE_CAP_BYTES: u64 = 8 << 20;
+/// The largest first level of a map that QEMU opens, in bytes.
+const MAP_CAP_BYTES: u64 = 32 << 20;
 /// How many blocks of counts are looked at behind the end: a sound image has two at most.
 const BLOCKS_CAP: usize = 16;
 
@@ -52,6 +54,8 @@ struct Header {
     table_at: u64,
     table_bytes: u64,
     count_bits: u64,
+    map_at: u64,
+    map_bytes: u64,
 }
 
 impl Header {
@@ -69,11 +73,33 @@ impl Header {
             table_at: u64::from(number(48)?) << 32 | u64::from(number(52)?),
             table_bytes: (u64::from(number(56)?) << cluster_bits).min(TABLE_CAP_BYTES),
             count_bits: 1 << count_order,
+            map_at: u64::from(number(40)?) << 32 | u64::from(number(44)?),
+            map_bytes: (u64::from(number(36)?) * 8).min(MAP_CAP_BYTES),
         })
     }
 
     /// Returns where the first cluster in use is that begins at or behind the end of the file; `None` if there is none.
     fn missing(&self, file: &File, end_bytes: u64) -> io::Result<Option<u64>> {
+        match self.missing_of_map(file, end_bytes)? {
+            None => self.missing_counted(file, end_bytes),
+            missing => Ok(missing),
+        }
+    }
+
+    /// The map has two levels: the first is one table, whose entries say where those of the second are. Nothing that it says
+    /// need have a count, in an image that was made to deceive.
+    fn missing_of_map(&self, file: &File, end_bytes: u64) -> io::Result<Option<u64>> {
+        if self.map_bytes > 0 && self.map_at >= end_bytes {
+            return Ok(Some(self.map_at));
+        }
+        let map = up_to_end(file, self.map_at, self.map_bytes)?;
+        let tables = map.chunks_exact(8).map(|entry| {
+            entry.iter().fold(0u64, |all, byte| all << 8 | u64::from(*byte)) & 0x00ff_ffff_ffff_fe00
+        });
+        Ok(tables.filter(|table| *table >= end_bytes).min())
+    }
+
+    fn missing_counted(&self, file: &File, end_bytes: u64) -> io::Result<Option<u64>> {
         let cluster_bytes = 1u64 << self.cluster_bits;
         let end_cluster = end_bytes.div_ceil(cluster_bytes);
         let clusters_per_block = cluster_bytes * 8 / self.count_bits;
@@ -148,9 +174,37 @@ mod tests {
         image[1024..][..counts.len()].copy_from_slice(counts);
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&image[..clusters * 512 - 1]).unwrap();
-        let header =
-            Header { is_encrypted: false, cluster_bits: 9, table_at: 512, table_bytes: 512, count_bits };
+        let header = Header {
+            is_encrypted: false,
+            cluster_bits: 9,
+            table_at: 512,
+            table_bytes: 512,
+            count_bits,
+            map_at: 0,
+            map_bytes: 0,
+        };
         header.missing(&file, u64::try_from(clusters * 512 - 1).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_image_reaches_to_all_tables_of_its_map() {
+        let mut file = tempfile::tempfile().unwrap();
+        let entries = [0, 1 << 63 | 1024, 1 << 63 | 4096].map(u64::to_be_bytes);
+        file.write_all(&[[0; 512].as_slice(), &entries.concat(), &[0; 1512]].concat()).unwrap();
+        for (map_at, map_bytes, expected) in
+            [(512, 16, None), (512, 24, Some(4096)), (8192, 16, Some(8192)), (8192, 0, None)]
+        {
+            let header = Header {
+                is_encrypted: false,
+                cluster_bits: 9,
+                table_at: 0,
+                table_bytes: 0,
+                count_bits: 16,
+                map_at,
+                map_bytes,
+            };
+            assert_eq!(header.missing_of_map(&file, 2048).unwrap(), expected, "{map_at} {map_bytes}");
+        }
     }
 
     #[test]

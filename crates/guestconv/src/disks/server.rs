@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use vhost::vhost_user::message::{VhostUserProtocolFeatures, VhostUserVirtioFeatures};
@@ -75,6 +75,11 @@ impl Server {
         self.device.is_connected.load(Ordering::Relaxed)
     }
 
+    /// Returns a number that grows with every request that begins and ends.
+    pub(crate) fn signs(&self) -> u64 {
+        self.device.signs.load(Ordering::Relaxed)
+    }
+
     /// Waits until the appliance, which has ended, is no longer served.
     ///
     /// # Errors
@@ -116,6 +121,7 @@ struct Device {
     counters: Arc<Counters>,
     durability: Durability,
     is_connected: AtomicBool,
+    signs: AtomicU64,
     host_error: Mutex<Option<io::Error>>,
     memory: RwLock<Option<GuestMemoryAtomic<GuestMemoryMmap>>>,
     exit: Mutex<Option<(EventConsumer, EventNotifier)>>,
@@ -129,6 +135,7 @@ impl Device {
             counters,
             durability,
             is_connected: AtomicBool::new(false),
+            signs: AtomicU64::new(0),
             host_error: Mutex::new(None),
             memory: RwLock::new(None),
             exit: Mutex::new(Some(new_event_consumer_and_notifier(EventFlag::NONBLOCK)?)),
@@ -243,11 +250,13 @@ impl VhostUserBackend for Device {
                 let Some(chain) = chain else { break };
                 let head = chain.head_index();
                 let descriptors: Vec<_> = chain.collect();
+                self.signs.fetch_add(1, Ordering::Relaxed);
                 let answer = request::carry_out(&target, &memory, &descriptors);
                 let written_bytes = answer.as_ref().map_or(0, |answer| answer.written_bytes);
                 if let Some(error) = answer.and_then(|answer| answer.host_error) {
                     self.note(error);
                 }
+                self.signs.fetch_add(1, Ordering::Relaxed);
                 vring.add_used(head, written_bytes).map_err(io::Error::other)?;
                 any = true;
             }

@@ -31,12 +31,17 @@ fn main() {
     let outcome = r#"{"outcome":{"schema":1,"steps":[],"error":null}}"#;
     let answer = match mode.as_str() {
         "hang" => loop { std::thread::sleep(std::time::Duration::from_secs(1000)) },
+        "spin" => loop { std::hint::spin_loop() },
+        "memory" => {
+            let mut all = Vec::new();
+            loop { all.push(std::hint::black_box(vec![1u8; 1 << 20])) }
+        }
         "die" => std::process::exit(3),
         "garbage" => { line.write_all(&[b'x'; 10000]).unwrap(); String::new() }
         "silent" => String::new(),
         "old" => FACTS.to_owned(),
         "failure" => r#"{"failure":{"code":"tested","message":"it was asked to fail"}}"#.to_owned(),
-        "large" => format!(r#"{{"manifest":["{}"]}}"#, "y".repeat(32 << 20)),
+        "large" => format!(r#"{{"manifest":["{}"]}}"#, "y".repeat(30 << 20)),
         // Writes what `pattern` in the test module writes to its model, then hangs or answers.
         "pattern" | "stuck" => {
             let differs = pattern();

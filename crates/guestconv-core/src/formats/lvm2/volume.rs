@@ -98,6 +98,8 @@ pub enum Unmapped {
     Missing(String),
     /// The numbers make no sense.
     Damaged,
+    /// It is in more pieces than are mapped: how many.
+    Fragmented(usize),
 }
 
 impl fmt::Display for Unmapped {
@@ -106,6 +108,9 @@ impl fmt::Display for Unmapped {
             Self::Segment(kind) => write!(f, "it has segments of the type {kind}"),
             Self::Missing(uuid) => write!(f, "the physical volume {uuid} is not among the disks"),
             Self::Damaged => write!(f, "its metadata makes no sense"),
+            Self::Fragmented(pieces) => {
+                write!(f, "it is in {pieces} pieces, and at most {CAP_SEGMENTS} are mapped")
+            }
         }
     }
 }
@@ -147,6 +152,9 @@ impl Group {
         volume: &Logical,
         device: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<TableLine>, Unmapped> {
+        if volume.segments.len() > CAP_SEGMENTS {
+            return Err(Unmapped::Fragmented(volume.segments.len()));
+        }
         let mut next = 0;
         let mut lines = Vec::new();
         for segment in &volume.segments {
@@ -222,6 +230,8 @@ pub fn mapper_name(group: &str, volume: &str) -> String {
     format!("{}-{}", group.replace('-', "--"), volume.replace('-', "--"))
 }
 
+/// The most segments of a volume that gets a table: one that grew every week for years has hundreds.
+const CAP_SEGMENTS: usize = 4096;
 /// The most characters of a name, LVM's own limit.
 const CAP_NAME: usize = 127;
 

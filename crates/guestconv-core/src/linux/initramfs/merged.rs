@@ -1,19 +1,26 @@
 //! What all archives of an image give when they are unpacked one over the other: later names over earlier ones, then
 //! links resolved.
 
+use super::scan::End;
 use super::{Image, ImageText};
 use crate::change::{FileHash, ModuleLoader};
-use crate::formats::compressed::Compression;
 use crate::formats::cpio::{self, Entry, Item, Reader};
 use crate::formats::modules;
 use crate::path::GuestPath;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
-/// The most bytes of a link's target or a text that is kept.
+/// The most bytes of a text that is kept.
 const CAP_TEXT_BYTES: usize = 64 << 10;
-/// The most names in an image.
+/// The most bytes of a link's target, as in the kernel (`PATH_MAX`).
+const CAP_TARGET_BYTES: usize = 4096;
+/// The most names in an image: with all modules it has ten thousand.
 const CAP_NAMES: usize = 200_000;
+/// The most bytes of all names, targets and texts in an image.
+const CAP_NAMES_BYTES: usize = 32 << 20;
+/// The most parts of paths that are walked to resolve the links in an image.
+const CAP_STEPS: u64 = 4_000_000;
 
 /// What is at a name.
 pub(super) enum Name {
@@ -27,6 +34,9 @@ pub(super) enum Name {
 #[derive(Default)]
 pub(super) struct Merged {
     names: BTreeMap<String, Name>,
+    /// What they take, in bytes; a name that comes again counts again.
+    names_bytes: usize,
+    steps: Cell<u64>,
     /// Whether what is not among the names loads modules by an index.
     has_index: bool,
 }
@@ -45,6 +55,8 @@ impl Merged {
         });
         Self {
             names: above.chain(modules).chain(texts).collect(),
+            names_bytes: 0,
+            steps: Cell::new(0),
             has_index: image.loader == ModuleLoader::Index,
         }
     }
@@ -55,8 +67,8 @@ impl Merged {
         kernel: &str,
         module_dir: &str,
         file: FileHash,
-        tail: Compression,
-    ) -> Image {
+        end: End,
+    ) -> Result<Image, String> {
         let below = format!("{module_dir}/");
         let resolved = self.all_resolved();
         let modules: BTreeSet<String> = resolved
@@ -71,7 +83,10 @@ impl Merged {
             _ => None,
         });
         let has_index = self.has_index || resolved.iter().any(|(name, _)| loads_by_index(name));
-        Image {
+        if self.steps.get() >= CAP_STEPS {
+            return Err("its links lead round and round".to_owned());
+        }
+        Ok(Image {
             path: path.clone(),
             kernel: kernel.to_owned(),
             file,
@@ -80,8 +95,9 @@ impl Merged {
             modules: modules.into_iter().collect(),
             loader: if has_index { ModuleLoader::Index } else { ModuleLoader::Preload },
             module_dir: format!("/{module_dir}"),
-            tail,
-        }
+            tail: end.tail,
+            is_closed: end.is_closed,
+        })
     }
 
     /// Reads the archives that follow each other in one stream.
@@ -93,8 +109,13 @@ impl Merged {
                 Item::Trailer => {}
                 Item::Entry(entry) => {
                     let name = self.kind(&entry, &mut reader)?;
+                    let text_bytes = match &name {
+                        Name::Link(text) | Name::File(Some((text, _))) => text.len(),
+                        _ => 0,
+                    };
+                    self.names_bytes += entry.name.len() + text_bytes;
                     self.names.insert(entry.name, name);
-                    if self.names.len() > CAP_NAMES {
+                    if self.names.len() > CAP_NAMES || self.names_bytes > CAP_NAMES_BYTES {
                         return Err("it has too many names".to_owned());
                     }
                 }
@@ -103,14 +124,16 @@ impl Merged {
     }
 
     fn kind(&self, entry: &Entry, reader: &mut Reader<'_>) -> Result<Name, String> {
-        let text = |reader: &mut Reader<'_>| {
-            let data = reader.data(CAP_TEXT_BYTES).map_err(|error| error.to_string())?;
+        let text = |reader: &mut Reader<'_>, cap_bytes: usize| {
+            let data = reader.data(cap_bytes).map_err(|error| error.to_string())?;
             Ok::<String, String>(String::from_utf8_lossy(&data).into_owned())
         };
         Ok(match entry.mode & cpio::TYPE_MASK {
             cpio::DIRECTORY => Name::Directory,
-            cpio::LINK => Name::Link(text(reader)?),
-            cpio::FILE if names_devices(&entry.name) => Name::File(Some((text(reader)?, entry.links))),
+            cpio::LINK => Name::Link(text(reader, CAP_TARGET_BYTES)?),
+            cpio::FILE if names_devices(&entry.name) => {
+                Name::File(Some((text(reader, CAP_TEXT_BYTES)?, entry.links)))
+            }
             cpio::FILE => Name::File(None),
             _ => Name::Other,
         })
@@ -121,6 +144,10 @@ impl Merged {
         let (mut done, mut links) = (String::new(), 0);
         let mut todo: Vec<String> = name.rsplit('/').map(str::to_owned).collect();
         while let Some(part) = todo.pop() {
+            self.steps.set(self.steps.get() + 1);
+            if self.steps.get() >= CAP_STEPS {
+                break;
+            }
             match part.as_str() {
                 "" | "." => continue,
                 ".." => {

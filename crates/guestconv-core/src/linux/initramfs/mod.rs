@@ -58,6 +58,9 @@ pub struct Image {
     pub loader: ModuleLoader,
     /// How its last segment is compressed.
     pub tail: Compression,
+    /// Whether something is behind its last archive that is none: the kernel stops there, and reads nothing that is appended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_closed: bool,
     /// Its text files that name devices.
     pub texts: Vec<ImageText>,
 }
@@ -112,9 +115,10 @@ pub struct Settings {
 /// [`ReadError`] if a file that is there cannot be read.
 pub fn facts(probe: &Probe<'_>, kernels: &[Kernel], findings: &mut Vec<Finding>) -> Result<Facts, ReadError> {
     let mut images: Vec<Image> = Vec::new();
+    let mut allowance = scan::Allowance::default();
     for kernel in kernels {
         let Some(path) = kernel.initramfs.as_ref().filter(|_| kernel.image.is_some()) else { continue };
-        match image(probe, path, &kernel.version)? {
+        match image(probe, path, &kernel.version, &mut allowance)? {
             None => {}
             Some(Ok(image)) => images.push(image),
             Some(Err(reason)) => {
@@ -131,14 +135,19 @@ fn image(
     probe: &Probe<'_>,
     path: &GuestPath,
     kernel: &str,
+    allowance: &mut scan::Allowance,
 ) -> Result<Option<Result<Image, String>>, ReadError> {
+    // What is a hole of terabytes need not be read to be refused.
+    if probe.tree.stat(path)?.is_some_and(|stat| stat.size_bytes > stream::CAP_IMAGE_BYTES) {
+        return Ok(Some(Err(format!("it is larger than {} bytes", stream::CAP_IMAGE_BYTES))));
+    }
     if !probe.known.is_empty()
         && let Some(mut file) = probe.tree.open(path)?
-        && let Ok(Some(image)) = scan::grown(probe.known, path, kernel, &mut file)
+        && let Ok(Some(image)) = scan::grown(probe.known, path, kernel, &mut file, allowance)
     {
         return Ok(Some(Ok(image)));
     }
-    Ok(probe.tree.open(path)?.map(|mut file| scan::scan(path, kernel, &mut file)))
+    Ok(probe.tree.open(path)?.map(|mut file| scan::scan(path, kernel, &mut file, allowance)))
 }
 
 #[cfg(test)]

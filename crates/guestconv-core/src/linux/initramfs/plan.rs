@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 /// Plans what the initramfs images need.
 ///
 /// # Errors
-/// `driver-absent` if the kernel that boots by default cannot have a driver; `initramfs-loader` if nothing in its image
+/// `driver-absent` if the kernel that boots by default cannot have a driver; `initramfs-closed` if its image would not read
+/// what is appended; `initramfs-loader` if nothing in its image
 /// would load one; `initramfs-not-read` if its image must have one and cannot be read.
 pub fn plan(context: &Context<'_>, facts: &crate::linux::Facts, draft: &mut Draft) -> Result<(), PlanError> {
     let needed = needed(context);
@@ -95,6 +96,14 @@ fn append(
         image.texts.iter().filter_map(|text| lasting(&context.facts.layout, text)).collect();
     if missing.is_empty() && files.is_empty() {
         return Ok(None);
+    }
+    if image.is_closed {
+        let message = format!(
+            "the kernel would not read what is appended to the initramfs {}: behind its last archive is something that is \
+             none; make it anew in the guest",
+            image.path
+        );
+        return Err(PlanError::new("initramfs-closed", message));
     }
     if image.loader == ModuleLoader::Preload && !missing.is_empty() {
         let message = format!(
@@ -241,6 +250,7 @@ mod tests {
             modules: modules.iter().map(|&path| path.to_owned()).collect(),
             loader: ModuleLoader::Index,
             tail: Compression::None,
+            is_closed: false,
             texts: Vec::new(),
         };
         let virtio = ["virtio_pci", "virtio_blk"].as_slice();

@@ -8,19 +8,51 @@ use crate::formats::lz4_legacy::{self, Tail};
 use crate::path::GuestPath;
 use std::io::{BufRead, Read};
 
-/// The most that an image unpacks to, in bytes.
-const CAP_UNPACKED_BYTES: u64 = 2 << 30;
+/// The most that an image unpacks to, in bytes: with all modules and firmware it is a third of this. What is packed by xz
+/// or lzma counts twice, by bzip2 four times: as much longer it takes.
+const CAP_UNPACKED_BYTES: u64 = 1 << 30;
+/// The most that all images of a root unpack to, counted so.
+const CAP_ALL_UNPACKED_BYTES: u64 = 4 << 30;
+/// The most bytes of names and texts that are kept of all images of a root.
+const CAP_KEPT_BYTES: u64 = 16 << 20;
 /// How many bytes tell what a segment is.
 const MAGIC_BYTES: usize = 6;
 
+/// What is left of what all images of a root may take.
+pub(super) struct Allowance {
+    unpacked_bytes: u64,
+    kept_bytes: u64,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { unpacked_bytes: CAP_ALL_UNPACKED_BYTES, kept_bytes: CAP_KEPT_BYTES }
+    }
+}
+
+impl Allowance {
+    fn kept(&mut self, image: Image) -> Result<Image, String> {
+        let texts = image.texts.iter().map(|text| text.path.len() + text.text.len());
+        let bytes: usize = image.modules.iter().map(String::len).chain(texts).sum();
+        let left = self.kept_bytes.checked_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.kept_bytes = left.ok_or("the images of the guest have too many names")?;
+        Ok(image)
+    }
+}
+
 /// Reads an image that belongs to the kernel of that version.
-pub(super) fn scan(path: &GuestPath, kernel: &str, image: &mut dyn Read) -> Result<Image, String> {
+pub(super) fn scan(
+    path: &GuestPath,
+    kernel: &str,
+    image: &mut dyn Read,
+    allowance: &mut Allowance,
+) -> Result<Image, String> {
     let mut merged = Merged::default();
     let mut image = Hashed::new(image);
-    let tail = segments(&mut image, Compression::None, &mut merged)?;
+    let end = segments(&mut image, Compression::None, &mut merged, allowance)?;
     let file = image.finish().map_err(text)?;
     let module_dir = merged.module_dir(kernel);
-    Ok(merged.image(path, kernel, &module_dir, file, tail))
+    allowance.kept(merged.image(path, kernel, &module_dir, file, end)?)
 }
 
 /// Reads an image that is one of those that were read before or begins with it: then only what was appended is unpacked.
@@ -30,6 +62,7 @@ pub(super) fn grown(
     path: &GuestPath,
     kernel: &str,
     image: &mut dyn Read,
+    allowance: &mut Allowance,
 ) -> Result<Option<Image>, String> {
     let is_it = |known: &&Image| known.path == *path && known.kernel == kernel;
     let mut candidates: Vec<&Image> = known.iter().filter(is_it).collect();
@@ -43,34 +76,50 @@ pub(super) fn grown(
         if image.peek(1).map_err(text)?.is_empty() {
             return Ok(Some(before.clone()));
         }
-        if before.tail == Compression::Lz4 {
-            // What follows is part of its stream.
+        if before.tail == Compression::Lz4 || before.is_closed {
+            // What follows is part of its stream, or is not read at all.
             return Ok(None);
         }
         let mut merged = Merged::of(before);
-        let tail = segments(&mut image, before.tail, &mut merged)?;
+        let end = segments(&mut image, before.tail, &mut merged, allowance)?;
         let file = image.finish().map_err(text)?;
-        return Ok(Some(merged.image(path, kernel, before.module_dir.trim_start_matches('/'), file, tail)));
+        let module_dir = before.module_dir.trim_start_matches('/');
+        return allowance.kept(merged.image(path, kernel, module_dir, file, end)?).map(Some);
     }
     Ok(None)
 }
 
-/// Reads every segment that is left; returns the compression of the last, `tail` if there is none.
+/// How an image ends.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    /// How the last segment is compressed.
+    pub(super) tail: Compression,
+    /// Whether something is behind it that is no segment.
+    pub(super) is_closed: bool,
+}
+
+/// Reads every segment that is left; the compression is that of the last, `tail` if there is none.
 fn segments(
     image: &mut Hashed<'_>,
     mut tail: Compression,
     merged: &mut Merged,
-) -> Result<Compression, String> {
+    allowance: &mut Allowance,
+) -> Result<End, String> {
+    let mut left_of_image = CAP_UNPACKED_BYTES;
     let mut buffers = lz4_legacy::Buffers::default();
     let mut buffer = vec![0; 128 << 10];
     loop {
         let first = after_nul(image).map_err(text)?;
         if first.is_empty() {
-            return Ok(tail);
+            return Ok(End { tail, is_closed: false });
         }
         let Some(compression) = recognised(first) else {
             // The kernel stops here too, and keeps what it has.
-            return if merged.is_empty() { Err("it is no archive".to_owned()) } else { Ok(tail) };
+            return if merged.is_empty() {
+                Err("it is no archive".to_owned())
+            } else {
+                Ok(End { tail, is_closed: true })
+            };
         };
         let start = image.offset();
         if compression == Compression::None {
@@ -78,9 +127,14 @@ fn segments(
         } else {
             let decoder = Decoder::new(compression, image, &mut buffers).map_err(text)?;
             let mut decoder = decoder.ok_or("it is compressed by lzo, which is not read")?;
-            let mut unpacked = Unpacked::new(&mut decoder, &mut buffer, CAP_UNPACKED_BYTES);
-            merged.read(&mut unpacked, 0)?;
-            drain(&mut unpacked).map_err(text)?;
+            let weight = weight(compression);
+            let cap_bytes = left_of_image.min(allowance.unpacked_bytes) / weight;
+            let mut unpacked = Unpacked::new(&mut decoder, &mut buffer, cap_bytes);
+            let result = merged.read(&mut unpacked, 0).and_then(|()| drain(&mut unpacked).map_err(text));
+            let taken = (cap_bytes - unpacked.left_bytes()) * weight;
+            left_of_image = left_of_image.saturating_sub(taken);
+            allowance.unpacked_bytes = allowance.unpacked_bytes.saturating_sub(taken);
+            result?;
             if let Decoder::Lz4(lz4) = &decoder
                 && lz4.tail().is_some_and(|(tail, _)| tail != Tail::End)
             {
@@ -91,6 +145,15 @@ fn segments(
             return Err("it does not end".to_owned());
         }
         tail = compression;
+    }
+}
+
+/// Returns how many times longer than others a decompressor takes for a byte.
+fn weight(compression: Compression) -> u64 {
+    match compression {
+        Compression::Xz | Compression::Lzma => 2,
+        Compression::Bzip2 => 4,
+        _ => 1,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::tree::Hashing;
 use std::io::{BufRead, Error, Read, Result};
 
 /// The most bytes of an image: Debian's with all modules and firmware have 100 MB.
-const CAP_IMAGE_BYTES: u64 = 512 << 20;
+pub(super) const CAP_IMAGE_BYTES: u64 = 512 << 20;
 const BUFFER_BYTES: usize = 128 << 10;
 
 /// Reads and hashes.

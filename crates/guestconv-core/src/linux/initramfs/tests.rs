@@ -50,7 +50,8 @@ fn what_is_appended_is_found_again() {
     for (compression, in_front) in kinds.into_iter().flat_map(|kind| [(kind, &b""[..]), (kind, &early[..])]) {
         let original = [in_front, &packed(compression, &archive())].concat();
         let path = guest_path("/boot/initrd.img-6.1");
-        let image = scan::scan(&path, "6.1", &mut original.as_slice()).unwrap();
+        let image =
+            scan::scan(&path, "6.1", &mut original.as_slice(), &mut scan::Allowance::default()).unwrap();
         let expected = Image {
             path: path.clone(),
             kernel: "6.1".to_owned(),
@@ -60,6 +61,7 @@ fn what_is_appended_is_found_again() {
             modules: vec!["kernel/ext4.ko".to_owned()],
             loader: ModuleLoader::Index,
             tail: compression,
+            is_closed: false,
             texts: vec![ImageText {
                 path: "conf/conf.d/resume".to_owned(),
                 text: RESUME.to_owned(),
@@ -95,10 +97,18 @@ fn what_is_appended_is_found_again() {
         };
         let segment = segment::build(&append, &mut read).unwrap();
         let whole = [original, segment].concat();
-        let again = scan::scan(&path, "6.1", &mut whole.as_slice()).unwrap();
+        let again = scan::scan(&path, "6.1", &mut whole.as_slice(), &mut scan::Allowance::default()).unwrap();
         assert_eq!(again.modules, ["kernel/drivers/virtio_blk.ko", "kernel/ext4.ko"], "{compression:?}");
-        let grown =
-            |bytes: &[u8]| scan::grown(std::slice::from_ref(&first), &path, "6.1", &mut &*bytes).unwrap();
+        let grown = |bytes: &[u8]| {
+            scan::grown(
+                std::slice::from_ref(&first),
+                &path,
+                "6.1",
+                &mut &*bytes,
+                &mut scan::Allowance::default(),
+            )
+            .unwrap()
+        };
         // An lz4 stream goes on in what is appended: it is read anew.
         let is_stream = compression == Compression::Lz4;
         assert_eq!(grown(&whole), (!is_stream).then(|| again.clone()), "{compression:?}");
@@ -117,7 +127,37 @@ fn what_is_no_image_says_so() {
         (&b"not an archive"[..], "it is no archive"),
         (&[0x89, 0x4c, 0x5a, 0x4f][..], "it is compressed by lzo, which is not read"),
     ] {
-        let scanned = scan::scan(&guest_path("/boot/x"), "6.1", &mut &*bytes).map_err(|error| error.clone());
+        let scanned =
+            scan::scan(&guest_path("/boot/x"), "6.1", &mut &*bytes, &mut scan::Allowance::default())
+                .map_err(|error| error.clone());
         assert_eq!(scanned, Err(expected.to_owned()), "{bytes:?}");
+    }
+}
+
+#[test]
+fn behind_what_is_no_archive_nothing_is_read() {
+    let mut writer = crate::formats::cpio::Writer::new();
+    writer.file("init", 0o755, b"x").unwrap();
+    let archive = writer.finish();
+    let scanned = |bytes: &[u8]| {
+        scan::scan(&guest_path("/boot/x"), "6.1", &mut &*bytes, &mut scan::Allowance::default()).unwrap()
+    };
+    let whole = scanned(&archive);
+    for (what, behind, is_closed) in [
+        ("nothing", Vec::new(), false),
+        ("zeroes", vec![0; 1000], false),
+        ("another archive", archive.clone(), false),
+        ("junk", b"junk".to_vec(), true),
+        ("junk, and another archive", [b"junk".to_vec(), archive.clone()].concat(), true),
+    ] {
+        let bytes = [archive.clone(), behind].concat();
+        let image = scanned(&bytes);
+        assert_eq!(image.is_closed, is_closed, "{what}");
+        let known = Image { is_closed, ..whole.clone() };
+        let mut allowance = scan::Allowance::default();
+        let again =
+            scan::grown(&[known], &guest_path("/boot/x"), "6.1", &mut bytes.as_slice(), &mut allowance);
+        let is_same = again.unwrap().is_some_and(|again| again.is_closed == is_closed);
+        assert!(is_same != is_closed, "{what}: a closed image is read anew");
     }
 }

@@ -7,6 +7,8 @@ use crate::tree::ReadError;
 use std::collections::BTreeMap;
 use std::io::Read;
 
+/// The most images that are opened for the version in them.
+const CAP_IMAGES: usize = 64;
 /// How names of kernel images begin.
 const STARTS: [&str; 3] = ["vmlinuz", "bzImage", "kernel"];
 
@@ -24,11 +26,16 @@ pub(super) fn by_content(
     let kernels = names.iter().filter(|name| STARTS.iter().any(|start| name.starts_with(start)));
     images.extend(kernels.map(|name| boot.join(name)));
     let mut found = BTreeMap::new();
+    let mut opened = 0;
     for image in images {
         let path = image.as_str();
         if path.contains("rescue") || versions.iter().any(|version| path.contains(version.as_str())) {
             continue;
         }
+        if opened == CAP_IMAGES {
+            break;
+        }
+        opened += 1;
         if let Some(version) = version(probe, &image)? {
             found.entry(version).or_insert(image);
         }

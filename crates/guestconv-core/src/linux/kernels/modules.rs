@@ -9,8 +9,12 @@ use crate::tree::{ReadError, hash};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most bytes of an index: Debian's `modules.alias` has 1.3 MB.
-const CAP_INDEX_BYTES: u64 = 32 << 20;
+/// The most bytes of an index: Ubuntu's `modules.dep` has 0.8 MB.
+const CAP_INDEX_BYTES: u64 = 8 << 20;
+/// The most modules that are loaded for one: drivers of disks need a dozen. One that needs more counts as absent.
+const CAP_LOADED: usize = 256;
+/// The largest file that is taken for a module, in bytes; a module with a larger one counts as absent.
+const CAP_MODULE_BYTES: u64 = 64 << 20;
 
 /// What one kernel has.
 pub(super) struct Found {
@@ -50,6 +54,14 @@ pub(super) fn of(probe: &Probe<'_>, dir: &GuestPath) -> Result<Found, ReadError>
     Ok(Found { drivers, files })
 }
 
+/// What is still to do with a module.
+enum Todo<'a> {
+    /// To look at what it needs.
+    Open(Cow<'a, str>),
+    /// What it needs is there.
+    Loaded(String),
+}
+
 struct Index<'a> {
     dependencies: BTreeMap<Cow<'a, str>, Dependency<'a>>,
     builtin: BTreeSet<Cow<'a, str>>,
@@ -64,28 +76,46 @@ impl Index<'_> {
         if !self.dependencies.contains_key(name) {
             return Driver::Absent;
         }
-        let (mut load, mut open) = (Vec::new(), BTreeSet::new());
-        self.add(name, &mut load, &mut open);
-        Driver::Module { load }
+        self.load(name).map_or(Driver::Absent, |load| Driver::Module { load })
     }
 
-    /// Adds a module after what it needs; soft dependencies that are no module here (aliases, built-in) are left out.
-    fn add(&self, name: &str, load: &mut Vec<String>, open: &mut BTreeSet<String>) {
-        let Some(dependency) = self.dependencies.get(name) else { return };
-        if !open.insert(name.to_owned()) {
-            return;
+    /// Returns a module after what it needs; soft dependencies that are no module here (aliases, built-in) are left out.
+    /// `None` if they are too many. The guest says how deep it goes, so what is still to do is kept on the heap.
+    fn load(&self, name: &str) -> Option<Vec<String>> {
+        let (mut load, mut open) = (Vec::new(), BTreeSet::new());
+        let mut todo = vec![Todo::Open(Cow::Borrowed(name))];
+        while let Some(next) = todo.pop() {
+            let name = match next {
+                Todo::Loaded(name) => {
+                    load.push(name);
+                    continue;
+                }
+                Todo::Open(name) => name.into_owned(),
+            };
+            let Some(dependency) = self.dependencies.get(name.as_str()) else { continue };
+            if !open.insert(name.clone()) {
+                continue;
+            }
+            if open.len() > CAP_LOADED {
+                return None;
+            }
+            let soft = self.soft.get(&name);
+            let names = |list: &'_ Vec<String>| -> Vec<Todo<'_>> {
+                list.iter().map(|name| Todo::Open(modules::module_name(name).into_owned().into())).collect()
+            };
+            // What is done first lies on top.
+            let after = soft.map(|soft| names(&soft.after)).unwrap_or_default();
+            todo.extend(after.into_iter().rev());
+            todo.push(Todo::Loaded(name.clone()));
+            let needs: Vec<&str> = dependency.needs().take(CAP_LOADED + 1).collect();
+            if needs.len() > CAP_LOADED {
+                return None;
+            }
+            todo.extend(needs.into_iter().map(|need| Todo::Open(modules::module_name(need))));
+            let before = soft.map(|soft| names(&soft.before)).unwrap_or_default();
+            todo.extend(before.into_iter().rev());
         }
-        let soft = self.soft.get(name);
-        for before in soft.into_iter().flat_map(|soft| &soft.before) {
-            self.add(&modules::module_name(before), load, open);
-        }
-        for need in dependency.needs().rev() {
-            self.add(&modules::module_name(need), load, open);
-        }
-        load.push(name.to_owned());
-        for after in soft.into_iter().flat_map(|soft| &soft.after) {
-            self.add(&modules::module_name(after), load, open);
-        }
+        Some(load)
     }
 
     fn file(
@@ -96,6 +126,10 @@ impl Index<'_> {
     ) -> Result<Option<ModuleFile>, ReadError> {
         let Some(dependency) = self.dependencies.get(module) else { return Ok(None) };
         let path = relative(dependency.path);
+        let stat = probe.tree.stat(&dir.join(path))?;
+        if stat.is_none_or(|stat| stat.size_bytes > CAP_MODULE_BYTES) {
+            return Ok(None);
+        }
         let file = hash(probe.tree, &dir.join(path))?;
         Ok(file.map(|file| ModuleFile { path: path.to_owned(), file }))
     }

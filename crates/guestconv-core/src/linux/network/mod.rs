@@ -20,6 +20,7 @@ use crate::path::guest_path;
 use crate::text::TextFile;
 use crate::tree::{ReadError, first_existing};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What is known of a root's network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +103,9 @@ pub enum Naming {
     Kernel,
 }
 
+/// The most interfaces: a router of a thousand VLANs has as many.
+const CAP_INTERFACES: usize = 4096;
+
 /// Reads what is known of the network.
 ///
 /// # Errors
@@ -109,7 +113,7 @@ pub enum Naming {
 pub fn facts(
     probe: &Probe<'_>,
     bootloader: &bootloader::Facts,
-    _findings: &mut Vec<Finding>,
+    findings: &mut Vec<Finding>,
 ) -> Result<Facts, ReadError> {
     let mut configs = Vec::new();
     for (stack, place, ends) in [
@@ -135,14 +139,29 @@ pub fn facts(
     }
     let rules = probe.tree.text(&guest_path("/etc/udev/rules.d/70-persistent-net.rules"))?;
     let mut interfaces: Vec<Interface> = Vec::new();
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for found in configs
         .iter()
         .flat_map(interfaces_of)
         .chain(rules.iter().flat_map(|file| names::of_rules(&file.text)))
     {
-        match interfaces.iter_mut().find(|known| known.name == found.name) {
-            Some(known) => known.mac = known.mac.take().or(found.mac),
-            None => interfaces.push(found),
+        match known.get(&found.name) {
+            Some(at) => {
+                if let Some(known) = interfaces.get_mut(*at) {
+                    known.mac = known.mac.take().or(found.mac);
+                }
+            }
+            None if interfaces.len() < CAP_INTERFACES => {
+                known.insert(found.name.clone(), interfaces.len());
+                interfaces.push(found);
+            }
+            None => {
+                let text = format!(
+                    "more than {CAP_INTERFACES} interfaces are configured: the rest is not looked at"
+                );
+                findings.push(Finding::warning("interfaces-too-many", text).about("/etc"));
+                break;
+            }
         }
     }
     interfaces.sort_by(|one, other| version::compare(&one.name, &other.name));

@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 const ENTRIES_CAP: usize = 1000;
 const VARIABLES_CAP: usize = 200;
 const VALUE_CAP_BYTES: usize = 4 << 10;
+/// How many blocks, and conditions, are followed in each other; what is deeper is passed over.
+const DEPTH_CAP: usize = 64;
+/// The longest command line that is followed, in bytes; what is behind it is cut off. Linux takes 4 KiB.
+const ARGUMENTS_CAP_BYTES: usize = 64 << 10;
 
 /// An entry of the menu that starts a kernel, or another boot loader.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,6 +111,9 @@ struct State<'a> {
     blocks: Vec<Block>,
     /// For each `if` that is open: whether a branch was taken, whether this branch runs.
     branches: Vec<(bool, bool)>,
+    /// How many blocks and conditions are open beyond those that are followed.
+    blocks_beyond: usize,
+    branches_beyond: usize,
     /// Number, title and id of the submenus around; and how many items the menu of each level has so far.
     place: Vec<(usize, String, String)>,
     counts: Vec<usize>,
@@ -126,6 +133,15 @@ impl State<'_> {
         }
     }
 
+    /// Returns the words, carried, as far as a command line goes.
+    fn within_cap(&self, words: &[Word]) -> impl Iterator<Item = String> {
+        let mut left = ARGUMENTS_CAP_BYTES;
+        words.iter().map(|word| self.carried(word)).map_while(move |word| {
+            left = left.checked_sub(word.len())?;
+            Some(word)
+        })
+    }
+
     /// Variables that are not set are empty, as in GRUB.
     fn expanded(&self, word: &Word) -> String {
         word.expanded(|name| Some(self.value(name)))
@@ -137,24 +153,31 @@ impl State<'_> {
     }
 
     fn runs(&self) -> bool {
+        if self.blocks_beyond + self.branches_beyond > 0 {
+            return false;
+        }
         let skipped = self.blocks.iter().any(|block| matches!(block, Block::Skipped));
         !skipped && self.branches.iter().all(|(_, runs)| *runs)
     }
 
     fn open(&mut self, words: &[Word]) {
+        if self.blocks.len() >= DEPTH_CAP {
+            self.blocks_beyond += 1;
+            return;
+        }
         let kind = words.first().map(Word::text).unwrap_or_default();
         if !self.runs() || self.entries.len() >= ENTRIES_CAP {
             self.blocks.push(Block::Skipped);
             return;
         }
         let all: Vec<String> = words.iter().map(|word| self.expanded(word)).collect();
-        let title = all.get(1).cloned().unwrap_or_default();
+        let title: String = all.get(1).map(|title| short(title)).unwrap_or_default();
         let id = all.iter().enumerate().find_map(|(at, word)| match word.strip_prefix("--id") {
             Some("") => all.get(at + 1).cloned(),
             Some(rest) => rest.strip_prefix('=').map(str::to_owned),
             None => None,
         });
-        let id = id.unwrap_or_default();
+        let id = id.map(|id| short(&id)).unwrap_or_default();
         match kind.as_str() {
             "menuentry" => {
                 self.add(MenuEntry { title, id, ..MenuEntry::default() });
@@ -171,6 +194,10 @@ impl State<'_> {
     }
 
     fn close(&mut self) {
+        if let Some(left) = self.blocks_beyond.checked_sub(1) {
+            self.blocks_beyond = left;
+            return;
+        }
         match self.blocks.pop() {
             Some(Block::Entry { saved }) => self.variables = saved,
             Some(Block::Submenu) => {
@@ -202,6 +229,9 @@ impl State<'_> {
         let Some((first, arguments)) = words.split_first() else { return };
         let name = first.text();
         match name.as_str() {
+            "if" if self.branches.len() >= DEPTH_CAP => self.branches_beyond += 1,
+            "fi" if self.branches_beyond > 0 => self.branches_beyond -= 1,
+            "elif" | "else" if self.branches_beyond > 0 => {}
             "if" => {
                 let runs = self.condition(arguments);
                 self.branches.push((runs, runs));
@@ -261,7 +291,7 @@ impl State<'_> {
     }
 
     fn kernel(&mut self, words: &[Word]) {
-        let mut all = words.iter().map(|word| self.carried(word)).skip_while(|word| word.starts_with("--"));
+        let mut all = self.within_cap(words).skip_while(|word| word.starts_with("--"));
         let kernel = all.next().unwrap_or_default();
         // A variable may hold several arguments.
         let arguments: Vec<String> =
@@ -282,8 +312,7 @@ impl State<'_> {
     }
 
     fn initrds(&mut self, words: &[Word]) {
-        let all: Vec<String> =
-            words.iter().map(|word| self.carried(word)).filter(|word| !word.starts_with("--")).collect();
+        let all: Vec<String> = self.within_cap(words).filter(|word| !word.starts_with("--")).collect();
         if let Some(entry) = self.current() {
             entry.initrds.extend(all);
         }
@@ -341,6 +370,11 @@ impl State<'_> {
             _ => true,
         }
     }
+}
+
+/// Returns a title or id, cut off where no menu's is as long.
+fn short(name: &str) -> String {
+    name.chars().take(VALUE_CAP_BYTES).collect()
 }
 
 fn holds(test: &[&str]) -> bool {

@@ -152,3 +152,17 @@ fn a_menu_that_grows_without_end_is_cut() {
         "if true; then\n".repeat(5000) + &"{ ".repeat(5000) + &format!("if [ {}a ]", "! ".repeat(100_000));
     assert_eq!(follow(&open, &[], &[]).entries, []);
 }
+
+#[test]
+fn a_menu_without_end_is_passed_over() {
+    let plain = "menuentry 'last' { linux /vmlinuz root=/dev/sda1 }\n";
+    for (open, close) in [("submenu 'x' {\n", "}\n"), ("if [ x = x ]; then\n", "fi\n")] {
+        let deep = format!("{}{plain}{}{plain}", open.repeat(100_000), close.repeat(100_000));
+        let titles: Vec<String> =
+            follow(&deep, &[], &[]).entries.into_iter().map(|entry| entry.title).collect();
+        assert_eq!(titles, ["last"], "{open}: what is too deep is not shown, what is behind it is");
+    }
+    let long = format!("menuentry x {{ linux /vmlinuz{} }}\n", " root=/dev/sda1".repeat(100_000));
+    let arguments = &follow(&long, &[], &[]).entries[0].arguments;
+    assert_eq!(arguments.len(), (ARGUMENTS_CAP_BYTES - "/vmlinuz".len()) / "root=/dev/sda1".len());
+}

@@ -1,0 +1,64 @@
+//! Signs of life on the reply's line, and what is being looked at on the kernel's own: by the first the library tells work
+//! from a kernel that goes round in a circle, by the second an error can name what the kernel died of.
+//!
+//! A sign is given by work that gets on, never by a clock: a clock would go on while the kernel hangs. It costs a write,
+//! so that there is one in a while at most.
+
+use crate::reply;
+use guestconv_core::protocol::SIGN_OF_LIFE;
+use guestconv_core::text::visible;
+use std::cell::{Cell, RefCell};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// How long after a sign the next may come.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How much of what is looked at is told, in characters.
+const CAP_TOLD: usize = 200;
+
+thread_local! {
+    static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
+    static LINE: RefCell<Option<File>> = const { RefCell::new(None) };
+}
+
+/// Says that the work gets on.
+pub(crate) fn of_life() {
+    let now = Instant::now();
+    let is_due = LAST.get().is_none_or(|last| now.duration_since(last) >= PAUSE);
+    if !is_due {
+        return;
+    }
+    let is_first = LAST.replace(Some(now)).is_none();
+    // The start itself is known. Tests run on a host, whose lines are not ours.
+    if is_first || !is_init() {
+        return;
+    }
+    LINE.with_borrow_mut(|line| {
+        if line.is_none() {
+            *line = reply::line().ok();
+        }
+        // Nobody hears an error of the line itself.
+        if let Some(line) = line {
+            let _ = line.write_all(&[SIGN_OF_LIFE]);
+        }
+    });
+}
+
+/// Says what is looked at now.
+pub(crate) fn looking_at(what: &str) {
+    of_life();
+    if !is_init() {
+        return;
+    }
+    let what: String = visible(what).chars().take(CAP_TOLD).collect();
+    // At the level of errors, which the kernel writes out even when it is quiet. Nobody hears an error of the log itself.
+    let _ = OpenOptions::new()
+        .write(true)
+        .open("/dev/kmsg")
+        .and_then(|mut log| log.write_all(format!("<3>guestconv: {what}\n").as_bytes()));
+}
+
+fn is_init() -> bool {
+    std::process::id() == 1
+}
