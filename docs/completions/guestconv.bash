@@ -34,6 +34,9 @@ _guestconv() {
             guestconv,prove)
                 cmd="guestconv__subcmd__prove"
                 ;;
+            guestconv,recover)
+                cmd="guestconv__subcmd__recover"
+                ;;
             guestconv,schema)
                 cmd="guestconv__subcmd__schema"
                 ;;
@@ -64,6 +67,9 @@ _guestconv() {
             guestconv__subcmd__help,prove)
                 cmd="guestconv__subcmd__help__subcmd__prove"
                 ;;
+            guestconv__subcmd__help,recover)
+                cmd="guestconv__subcmd__help__subcmd__recover"
+                ;;
             guestconv__subcmd__help,schema)
                 cmd="guestconv__subcmd__help__subcmd__schema"
                 ;;
@@ -83,7 +89,7 @@ _guestconv() {
 
     case "${cmd}" in
         guestconv)
-            opts="-h -V --color --help --version inspect plan convert undo discard-undo verify prove targets schema help"
+            opts="-h -V --color --help --version inspect plan convert undo discard-undo recover verify prove targets schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -101,7 +107,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__convert)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --record --hash-disks --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -139,6 +145,10 @@ _guestconv() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --plan)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --description)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -165,6 +175,10 @@ _guestconv() {
                     ;;
                 --output-format)
                     COMPREPLY=($(compgen -W "raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --record)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --hardware)
@@ -225,7 +239,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__help)
-            opts="inspect plan convert undo discard-undo verify prove targets schema help"
+            opts="inspect plan convert undo discard-undo recover verify prove targets schema help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -309,6 +323,20 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__help__subcmd__prove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        guestconv__subcmd__help__subcmd__recover)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -437,7 +465,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__plan)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -472,6 +500,10 @@ _guestconv() {
                     return 0
                     ;;
                 -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -511,7 +543,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__prove)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -546,6 +578,10 @@ _guestconv() {
                     return 0
                     ;;
                 -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -616,8 +652,50 @@ _guestconv() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        guestconv__subcmd__recover)
+            opts="-v -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --json --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --overlay-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --appliance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grub-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --time-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         guestconv__subcmd__schema)
-            opts="-h -V --color --help --version description-xml description facts plan outcome report proof targets event error"
+            opts="-h -V --color --help --version description-xml description facts plan outcome report record recovery proof targets event error"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -695,7 +773,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__verify)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --description --nic --libvirt-xml --rebuild --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -730,6 +808,10 @@ _guestconv() {
                     return 0
                     ;;
                 -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plan)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

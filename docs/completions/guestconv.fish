@@ -34,6 +34,7 @@ complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "plan" -d 'Show 
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "convert" -d 'Convert the guest in place: on overlays first, looked at again, then committed'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "undo" -d 'Put back what the last conversion changed: the disks are bit for bit what they were'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "discard-undo" -d 'Give up the originals that a conversion has kept: it cannot be undone any more'
+complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "recover" -d 'Finish or clear away what a conversion left that was killed; every other command does so first, too'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "verify" -d 'Look at a converted guest and say what is still missing; writes nothing'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "prove" -d 'Boot the guest under QEMU on a throw-away overlay and say what came up; writes nothing'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "targets" -d 'List the hypervisors that a guest can be converted for'
@@ -74,6 +75,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l progress -d
 json\t'One JSON object per line'
 none\t'Not at all'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -s t -l target -d 'The hypervisor that the guest shall boot on; "guestconv targets" lists them' -r
+complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l plan -d 'A plan that plan --json wrote: target, drivers and network cards are those that it was made with. convert does exactly what it says, or refuses; "-" is the standard input' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -s d -l description -d 'The description that inspect --xml wrote, edited or not; "-" is the standard input' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l nic -d 'A network card that the target gives the guest, by its MAC address; repeat it in the source\'s order, or name the interface' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l libvirt-xml -d 'A libvirt domain XML: its network cards, in its order' -r -F
@@ -102,6 +104,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l progress
 json\t'One JSON object per line'
 none\t'Not at all'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s t -l target -d 'The hypervisor that the guest shall boot on; "guestconv targets" lists them' -r
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l plan -d 'A plan that plan --json wrote: target, drivers and network cards are those that it was made with. convert does exactly what it says, or refuses; "-" is the standard input' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s d -l description -d 'The description that inspect --xml wrote, edited or not; "-" is the standard input' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l nic -d 'A network card that the target gives the guest, by its MAC address; repeat it in the source\'s order, or name the interface' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l libvirt-xml -d 'A libvirt domain XML: its network cards, in its order' -r -F
@@ -110,6 +113,7 @@ guest\t'The guest\'s own tool is run, inside the appliance'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l output -d 'Write the result into this new image and leave the disk alone; repeat it for each disk, in their order' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l output-format -d 'The format of the new images [default: that of each disk]' -r -f -a "raw\t'The bytes of the disk, with holes'
 qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l record -d 'Write a record of the conversion into this new file: versions, the plan\'s hash, hashes of every changed file' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l hardware -d 'Write the machine that the target must give the guest, with its disks, instead of what was done' -r -f -a "libvirt\t'A libvirt domain, for virsh define. Name, memory, processors and network may be changed'
 qemu\t'A command that starts QEMU with KVM'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -120,6 +124,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l require-
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l no-undo -d 'Do not keep the originals of what changes: the conversion cannot be undone'
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l hash-disks -d 'Have the hashes of whole disks in the record, before and after; takes as long as reading them twice'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l json -d 'Write the outcome as JSON'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s V -l version -d 'Print version'
@@ -162,6 +167,26 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l tim
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s V -l version -d 'Print version'
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+raw\t'The bytes of the disk'
+qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l time-limit -d 'How long one run of the appliance may take' -r
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
+json\t'One JSON object per line'
+none\t'Not at all'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -s v -l verbose -d 'Show what the appliance says, on the standard error'
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l json -d 'Write what was repaired as JSON'
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -s V -l version -d 'Print version'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
 raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
@@ -173,6 +198,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l progress 
 json\t'One JSON object per line'
 none\t'Not at all'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -s t -l target -d 'The hypervisor that the guest shall boot on; "guestconv targets" lists them' -r
+complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l plan -d 'A plan that plan --json wrote: target, drivers and network cards are those that it was made with. convert does exactly what it says, or refuses; "-" is the standard input' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -s d -l description -d 'The description that inspect --xml wrote, edited or not; "-" is the standard input' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l nic -d 'A network card that the target gives the guest, by its MAC address; repeat it in the source\'s order, or name the interface' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l libvirt-xml -d 'A libvirt domain XML: its network cards, in its order' -r -F
@@ -199,6 +225,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l progress -
 json\t'One JSON object per line'
 none\t'Not at all'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -s t -l target -d 'The hypervisor that the guest shall boot on; "guestconv targets" lists them' -r
+complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l plan -d 'A plan that plan --json wrote: target, drivers and network cards are those that it was made with. convert does exactly what it says, or refuses; "-" is the standard input' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -s d -l description -d 'The description that inspect --xml wrote, edited or not; "-" is the standard input' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l nic -d 'A network card that the target gives the guest, by its MAC address; repeat it in the source\'s order, or name the interface' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l libvirt-xml -d 'A libvirt domain XML: its network cards, in its order' -r -F
@@ -235,13 +262,14 @@ always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand schema" -s V -l version -d 'Print version'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "inspect" -d 'Say what is on the disks and which devices the guest can have on the target; writes nothing'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "plan" -d 'Show every change that a conversion would make, with its reason; writes nothing'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "convert" -d 'Convert the guest in place: on overlays first, looked at again, then committed'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "undo" -d 'Put back what the last conversion changed: the disks are bit for bit what they were'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "discard-undo" -d 'Give up the originals that a conversion has kept: it cannot be undone any more'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "verify" -d 'Look at a converted guest and say what is still missing; writes nothing'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "prove" -d 'Boot the guest under QEMU on a throw-away overlay and say what came up; writes nothing'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "targets" -d 'List the hypervisors that a guest can be converted for'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "schema" -d 'Print the schema of a document'
-complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo verify prove targets schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "inspect" -d 'Say what is on the disks and which devices the guest can have on the target; writes nothing'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "plan" -d 'Show every change that a conversion would make, with its reason; writes nothing'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "convert" -d 'Convert the guest in place: on overlays first, looked at again, then committed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "undo" -d 'Put back what the last conversion changed: the disks are bit for bit what they were'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "discard-undo" -d 'Give up the originals that a conversion has kept: it cannot be undone any more'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "recover" -d 'Finish or clear away what a conversion left that was killed; every other command does so first, too'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "verify" -d 'Look at a converted guest and say what is still missing; writes nothing'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "prove" -d 'Boot the guest under QEMU on a throw-away overlay and say what came up; writes nothing'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "targets" -d 'List the hypervisors that a guest can be converted for'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "schema" -d 'Print the schema of a document'
+complete -c guestconv -n "__fish_guestconv_using_subcommand help; and not __fish_seen_subcommand_from inspect plan convert undo discard-undo recover verify prove targets schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -114,6 +114,13 @@ class Guest:
         """
         self._done(lib.guestconv_set_keep_undo, int(kept))
 
+    def set_hash_disks(self, hashed: bool) -> None:
+        """Says whether the record of a conversion has the hashes of whole disks, before and after (at first: no).
+
+        It takes as long as reading them twice.
+        """
+        self._done(lib.guestconv_set_hash_disks, int(hashed))
+
     def set_time_limit(self, seconds: Optional[int]) -> None:
         """Says how many seconds one run of the appliance may take; `None`, as at first: 300."""
         self._done(lib.guestconv_set_time_limit, seconds or 0)
@@ -171,6 +178,30 @@ class Guest:
         discard its undo file.
         """
         self._done(lib.guestconv_convert, xml)
+
+    def convert_plan(self, plan: str) -> None:
+        """Converts the guest as a plan says that was kept: what guestconv plan --json wrote.
+
+        It has the target, the drivers and the cards with which it was made; those of this guest do not count. A guest that
+        needs anything else than the plan, as one that was changed since, is refused with a `ChangedError`.
+        """
+        self._done(lib.guestconv_convert_plan, plan)
+
+    def last_record(self) -> Document:
+        """Returns the record of the last conversion, to be kept and signed.
+
+        It has versions, the plan's hash, the disks, and the hashes of every file that was changed, before and after. It is
+        an error if that failed, or none was called.
+        """
+        return self._document(lib.guestconv_last_record)
+
+    def recover(self) -> Document:
+        """Opens the drives and returns what that repaired; every first call does so. No target is needed.
+
+        "finished" is "conversion" or "undo" if one that was killed was finished, or None; "removed" are files that one left
+        which had changed no disk.
+        """
+        return self._document(lib.guestconv_recover)
 
     def last_outcome(self) -> Document:
         """Returns what the last `convert` did: the steps of its plan, and the files that each wrote.

@@ -18,17 +18,21 @@ def converted(guest: guestconv.Guest) -> str:
     guest.set_rebuild("guest")
     guest.set_keep_undo(True)
     guest.set_require_confinement(False)
+    guest.set_hash_disks(False)
+    recovery: dict[str, Any] = guest.recover()
     description: str = guest.inspect("kvm")
     plan: dict[str, Any] = guest.plan(description)
     page: str = guest.plan_text(description) + guest.hardware("libvirt", description) + guest.hardware("json")
     guest.convert()
+    record: dict[str, Any] = guest.last_record()
+    guest.convert_plan("{}")
     undo_files: list[str] = guest.undo_files()
     guest.undo()
     guest.undo(force=bool(undo_files))
     guest.discard_undo()
     outcome: dict[str, Any] = guest.last_outcome()
     names: list[str] = [target["id"] for target in guestconv.targets()]
-    return f"{plan['steps']} {page} {outcome['steps']} {names}"
+    return f"{plan['steps']} {page} {outcome['steps']} {names} {record} {recovery}"
 
 
 def wrong(guest: guestconv.Guest) -> str:

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut guest = Guest::open(vec![DiskSpec { format, ..DiskSpec::new(disk) }], options)?;
     let choices = guest.describe(target, &[])?.choices();
     let plan = guest.plan(target, &choices, &PlanOptions::default())?;
-    guest.convert(&plan, &ConvertOptions { choices, ..ConvertOptions::default() })?;
+    guest.convert(&plan, &ConvertOptions::default())?;
     println!("converted by {} steps", plan.steps.len());
     // Of all reads and writes, whether they came to the disk or not: proc_pid_io(5).
     std::fs::read_to_string("/proc/self/io")?.lines().take(2).for_each(|line| println!("{line}"));

@@ -38,8 +38,7 @@ pub fn line(copy: &Copy, firmware: HardwareFirmware) -> Plan {
     let plan = guest.plan(target, &choices, &options).unwrap();
     assert!(!plan.steps.is_empty(), "{name} is not for {target} yet, so there is something to do");
     assert!(copy.is_pristine(), "{name}: inspect and plan wrote to the disk");
-    let convert_options =
-        ConvertOptions { choices: choices.clone(), plan: options.clone(), ..ConvertOptions::default() };
+    let convert_options = ConvertOptions::default();
     guest.convert(&plan, &convert_options).unwrap();
     assert!(was_untouched.load(Ordering::SeqCst), "{name}: the disk changed before the commit");
     let with_undo = with_undo(copy);
@@ -107,7 +106,7 @@ pub fn convert(copy: &Copy) -> Plan {
     let (mut guest, options) = (copy.open(Options::default()), copy.plan_options());
     let choices = guest.describe(copy.subject.target, &options.nics).unwrap().choices();
     let plan = guest.plan(copy.subject.target, &choices, &options).unwrap();
-    guest.convert(&plan, &ConvertOptions { choices, plan: options, ..ConvertOptions::default() }).unwrap();
+    guest.convert(&plan, &ConvertOptions::default()).unwrap();
     plan
 }
 

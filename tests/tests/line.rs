@@ -169,12 +169,7 @@ fn an_edited_document_is_obeyed() {
         (vec![("scsi-hd", Some("virtio-scsi-pci"))], vec!["e1000"], None),
         "{document}"
     );
-    guest
-        .convert(
-            &plan,
-            &ConvertOptions { choices: choices.clone(), plan: options.clone(), ..ConvertOptions::default() },
-        )
-        .unwrap();
+    guest.convert(&plan, &ConvertOptions::default()).unwrap();
     assert_eq!(guest.verify(target, &choices, &options).unwrap().missing, []);
     drop(guest);
     let proof = copy.boot(&plan.hardware);

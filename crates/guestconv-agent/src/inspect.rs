@@ -54,6 +54,7 @@ pub(crate) fn facts(disks: &[String], known: &[Image], clock: &mut Clock) -> Res
         clock.ended(format!("settings {name}"));
     }
     findings.extend(damage());
+    mounted.tell_free(&mut scan.layout);
     findings.splice(0..0, scan.findings);
     if findings.len() > CAP_FINDINGS {
         findings.truncate(CAP_FINDINGS);

@@ -6,6 +6,7 @@ use crate::layout::Scan;
 use crate::sign;
 use crate::tree::{RootTree, by_descriptor};
 use guestconv_core::facts::Mount;
+use guestconv_core::layout::{DeviceName, Layout};
 use guestconv_core::path::GuestPath;
 use rustix::fs::OFlags;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
@@ -29,6 +30,8 @@ pub(crate) struct Mounted {
     access: Access,
     places: Vec<PathBuf>,
     made: usize,
+    /// How many bytes are free on what was mounted.
+    free_bytes: Vec<(DeviceName, u64)>,
 }
 
 /// Returns whether a file system of that kind can be a root.
@@ -39,7 +42,7 @@ pub(crate) fn can_be_root(kind: &str) -> bool {
 impl Mounted {
     /// Returns that nothing is mounted yet.
     pub(crate) fn nothing(access: Access) -> Self {
-        Self { access, places: Vec::new(), made: 0 }
+        Self { access, places: Vec::new(), made: 0, free_bytes: Vec::new() }
     }
 
     /// Mounts a file system at a place of ours; returns the place. `options` are those of the file system.
@@ -48,7 +51,7 @@ impl Mounted {
         fs::create_dir_all(&place)?;
         self.made += 1;
         self.at(scan, mount, options, &place)?;
-        self.places.push(place.clone());
+        self.mounted(mount, place.clone());
         Ok(place)
     }
 
@@ -60,8 +63,25 @@ impl Mounted {
         let directory = tree.resolved(&mount.mountpoint, flags)?.ok_or_else(missing)?;
         let place = fs::read_link(by_descriptor(&directory))?;
         self.at(scan, mount, None, Path::new(&by_descriptor(&directory)))?;
-        self.places.push(place);
+        self.mounted(mount, place);
         Ok(())
+    }
+
+    fn mounted(&mut self, mount: &Mount, place: PathBuf) {
+        // A file system that does not say how much is free is not asked to have room.
+        if let Ok(space) = rustix::fs::statvfs(&place) {
+            let free_bytes = space.f_bavail.saturating_mul(space.f_frsize);
+            self.free_bytes.push((mount.device.clone(), free_bytes));
+        }
+        self.places.push(place);
+    }
+
+    /// Writes down how much is free on what was mounted so far.
+    pub(crate) fn tell_free(&self, layout: &mut Layout) {
+        for filesystem in &mut layout.filesystems {
+            let found = self.free_bytes.iter().find(|(device, _)| *device == filesystem.device);
+            filesystem.free_bytes = found.map(|(_, free_bytes)| *free_bytes);
+        }
     }
 
     fn at(&self, scan: &Scan, what: &Mount, options: Option<&str>, place: &Path) -> io::Result<()> {
@@ -106,6 +126,6 @@ impl Mounted {
 }
 
 /// Returns the mount of a whole file system.
-pub(crate) fn whole(device: &guestconv_core::layout::DeviceName, subvolume: Option<&str>) -> Mount {
+pub(crate) fn whole(device: &DeviceName, subvolume: Option<&str>) -> Mount {
     Mount { mountpoint: GuestPath::root(), device: device.clone(), subvolume: subvolume.map(str::to_owned) }
 }

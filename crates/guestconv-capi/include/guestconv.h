@@ -80,6 +80,10 @@ int guestconv_set_rebuild (guestconv_h *h, const char *how);
  * changes, or in the overlay directory for a block device. Without them (0) there is no way back. */
 int guestconv_set_keep_undo (guestconv_h *h, int kept);
 
+/* Says whether the record of a conversion has the hashes of whole disks, before and after (0: no, as at first): it takes as long
+ * as reading them twice. */
+int guestconv_set_hash_disks (guestconv_h *h, int hashed);
+
 /* Says how long one run of the appliance may take. 0, as at first: 300 seconds. */
 int guestconv_set_time_limit (guestconv_h *h, unsigned int seconds);
 
@@ -115,6 +119,19 @@ char *guestconv_hardware (guestconv_h *h, const char *xml, const char *format);
  * that opens the same disks finishes it. A disk that keeps the undo file of an earlier conversion is refused: undo that, or
  * discard its undo file. */
 int guestconv_convert (guestconv_h *h, const char *xml);
+
+/* Converts the guest as a plan says that was kept: what guestconv_plan returned, or guestconv plan --json wrote. It has the target,
+ * the drivers and the cards with which it was made; those of the handle do not count. A guest that needs anything else than the
+ * plan, as one that was changed since, is refused ("plan-outdated"). */
+int guestconv_convert_plan (guestconv_h *h, const char *plan);
+
+/* Returns the record of the last conversion, as JSON, to be kept and signed: versions, the plan's hash, the disks, and the hashes
+ * of every file that was changed, before and after. It is an error if that failed, or none was called. */
+char *guestconv_last_record (guestconv_h *h);
+
+/* Opens the drives, which finishes or clears away what a conversion left that was killed, as every first call does, and returns
+ * what that was, as JSON: "finished" is "conversion" or "undo", or null; "removed" are files. No target is needed. */
+char *guestconv_recover (guestconv_h *h);
 
 /* Returns what the last guestconv_convert did, as JSON: the steps of its plan, and the files that each wrote. It is an
  * error if that failed, or none was called. */

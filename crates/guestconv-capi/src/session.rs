@@ -7,7 +7,7 @@ use guestconv::core::report::Outcome;
 use guestconv::core::{finding, knowledge};
 use guestconv::prove::ProveOptions;
 use guestconv::{Cancel, ConvertOptions, DiskSpec, Error, ErrorKind, Guest, Observer, Options, Result};
-use guestconv::{UndoFile, UndoOptions};
+use guestconv::{DiskHashes, UndoFile, UndoOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ pub(crate) struct Session {
     nics: Vec<Nic>,
     rebuild: Rebuild,
     undo: UndoFile,
+    disk_hashes: DiskHashes,
     options: Options,
     target: Option<String>,
     guest: Option<Guest>,
@@ -43,6 +44,7 @@ impl Session {
             nics: Vec::new(),
             rebuild: Rebuild::default(),
             undo: UndoFile::default(),
+            disk_hashes: DiskHashes::default(),
             options,
             target: None,
             guest: None,
@@ -85,6 +87,13 @@ impl Session {
         Ok(())
     }
 
+    /// Says whether records have the hashes of disks.
+    pub(crate) fn set_disk_hashes(&mut self, hashes: DiskHashes) -> Result<()> {
+        self.require_unopened()?;
+        self.disk_hashes = hashes;
+        Ok(())
+    }
+
     /// Changes how the guest will be worked on.
     pub(crate) fn configure(&mut self, change: impl FnOnce(&mut Options)) -> Result<()> {
         self.require_unopened()?;
@@ -96,26 +105,29 @@ impl Session {
     pub(crate) fn inspect(&mut self, target: &str) -> Result<String> {
         guestconv::target(target)?;
         let nics = self.nics.clone();
-        let description = self.guest()?.describe(target, &nics)?.to_xml();
+        let described = self.guest()?.describe(target, &nics);
+        if described.is_err() && self.target.is_none() {
+            self.guest = None; // so that what was wrong can be said anew
+        }
+        let description = described?.to_xml();
         self.target = Some(target.to_owned());
         Ok(description)
     }
 
     /// Returns the plan as JSON.
     pub(crate) fn plan(&mut self, document: Option<&str>) -> Result<String> {
-        let (plan, _) = self.planned(document)?;
-        json(&plan)
+        Ok(self.planned(document)?.to_document())
     }
 
     /// Returns the plan for people, as the command line prints it.
     pub(crate) fn plan_text(&mut self, document: Option<&str>) -> Result<String> {
-        let (plan, _) = self.planned(document)?;
+        let plan = self.planned(document)?;
         Ok(format!("{plan}{}", finding::lines(&plan.findings)))
     }
 
     /// Returns the hardware of the plan.
     pub(crate) fn hardware(&mut self, document: Option<&str>, format: HardwareFormat) -> Result<String> {
-        let hardware = self.planned(document)?.0.hardware;
+        let hardware = self.planned(document)?.hardware;
         let host = |guest: &Guest| guest.host(&hardware);
         Ok(match format {
             HardwareFormat::Libvirt => libvirt::domain(&hardware, &host(self.guest()?)?)?,
@@ -127,16 +139,41 @@ impl Session {
     /// Converts the guest.
     pub(crate) fn convert(&mut self, document: Option<&str>) -> Result<()> {
         self.outcome = None;
-        let (plan, options) = self.planned(document)?;
-        self.outcome = Some(self.guest()?.convert(&plan, &options)?);
+        let plan = self.planned(document)?;
+        self.carry_out(&plan)
+    }
+
+    /// Converts the guest as a plan says that was kept.
+    pub(crate) fn convert_plan(&mut self, document: &str) -> Result<()> {
+        self.outcome = None;
+        let plan = Plan::of_document(document)?;
+        self.guest()?.require_current(&plan)?;
+        self.carry_out(&plan)?;
+        self.target = Some(plan.target);
+        Ok(())
+    }
+
+    fn carry_out(&mut self, plan: &Plan) -> Result<()> {
+        let options =
+            ConvertOptions { undo: self.undo, disk_hashes: self.disk_hashes, ..ConvertOptions::default() };
+        self.outcome = Some(self.guest()?.convert(plan, &options)?);
         Ok(())
     }
 
     /// Returns what the last conversion did, as JSON.
     pub(crate) fn last_outcome(&self) -> Result<String> {
-        let message = "no conversion ended well on the handle; call guestconv_convert first";
-        let missing = || Error::new(ErrorKind::InvalidArgument, "conversion-needed", message);
-        json(self.outcome.as_ref().ok_or_else(missing)?)
+        json(self.outcome.as_ref().ok_or_else(conversion_needed)?)
+    }
+
+    /// Returns the record of the last conversion, as JSON.
+    pub(crate) fn last_record(&self) -> Result<String> {
+        let record = self.outcome.as_ref().and(self.guest.as_ref()).and_then(Guest::record);
+        json(record.ok_or_else(conversion_needed)?)
+    }
+
+    /// Opens the guest and returns what that repaired, as JSON.
+    pub(crate) fn recover(&mut self) -> Result<String> {
+        json(self.guest()?.recovery())
     }
 
     /// Puts back what the last conversion changed.
@@ -186,11 +223,10 @@ impl Session {
         self.guest = None;
     }
 
-    fn planned(&mut self, document: Option<&str>) -> Result<(Plan, ConvertOptions)> {
+    fn planned(&mut self, document: Option<&str>) -> Result<Plan> {
         let (target, plan) = (self.target()?, self.plan_options());
         let choices = self.choices(document)?;
-        let planned = self.guest()?.plan(&target, &choices, &plan)?;
-        Ok((planned, ConvertOptions { choices, plan, undo: self.undo, ..ConvertOptions::default() }))
+        self.guest()?.plan(&target, &choices, &plan)
     }
 
     fn choices(&mut self, document: Option<&str>) -> Result<Choices> {
@@ -230,6 +266,11 @@ impl Session {
         };
         Ok(self.guest.insert(guest))
     }
+}
+
+fn conversion_needed() -> Error {
+    let message = "no conversion ended well on the handle; call guestconv_convert first";
+    Error::new(ErrorKind::InvalidArgument, "conversion-needed", message)
 }
 
 /// Returns the targets that are known, as JSON.

@@ -52,6 +52,7 @@ without_a_handle (void)
   FAILS (guestconv_set_grub_dir (h, "empty"), "argument-needed");
   FAILS (guestconv_set_rebuild (h, "guest"), "argument-needed");
   FAILS (guestconv_set_keep_undo (h, 0), "argument-needed");
+  FAILS (guestconv_set_hash_disks (h, 1), "argument-needed");
   FAILS (guestconv_set_time_limit (h, 1), "argument-needed");
   FAILS (guestconv_set_require_confinement (h, 1), "argument-needed");
   FAILS (guestconv_set_progress_callback (h, NULL, NULL), "argument-needed");
@@ -62,7 +63,10 @@ without_a_handle (void)
   FAILS_STRING (guestconv_plan_text (h, NULL), "argument-needed");
   FAILS_STRING (guestconv_hardware (h, NULL, "qemu"), "argument-needed");
   FAILS_STRING (guestconv_last_outcome (h), "argument-needed");
+  FAILS_STRING (guestconv_last_record (h), "argument-needed");
+  FAILS_STRING (guestconv_recover (h), "argument-needed");
   FAILS (guestconv_convert (h, NULL), "argument-needed");
+  FAILS (guestconv_convert_plan (h, "{}"), "argument-needed");
   FAILS (guestconv_undo (h, 0), "argument-needed");
   FAILS (guestconv_discard_undo (h), "argument-needed");
   FAILS_STRING (guestconv_undo_files (h), "argument-needed");
@@ -95,6 +99,9 @@ wrong_arguments (void)
   FAILS (guestconv_undo (h, 0), "disk-count");
   FAILS (guestconv_discard_undo (h), "disk-count");
   FAILS_STRING (guestconv_undo_files (h), "disk-count");
+  FAILS_STRING (guestconv_recover (h), "disk-count");
+  FAILS (guestconv_convert_plan (h, NULL), "argument-needed");
+  FAILS (guestconv_convert_plan (h, "{}"), "plan-invalid");
   DONE (guestconv_add_drive_format (h, "disk", "../x", NULL));
   FAILS_STRING (guestconv_inspect (h, "kvm"), "disk-name-invalid");
   guestconv_close (h);
@@ -111,6 +118,7 @@ wrong_order (void)
   FAILS_STRING (guestconv_plan_text (h, NULL), "target-needed");
   FAILS_STRING (guestconv_hardware (h, NULL, "qemu"), "target-needed");
   FAILS_STRING (guestconv_last_outcome (h), "conversion-needed");
+  FAILS_STRING (guestconv_last_record (h), "conversion-needed");
   FAILS (guestconv_convert (h, NULL), "target-needed");
   FAILS_STRING (guestconv_last_outcome (h), "conversion-needed");
   FAILS_STRING (guestconv_verify (h, NULL), "target-needed");
@@ -128,6 +136,7 @@ wrong_order (void)
   DONE (guestconv_set_rebuild (h, "guest"));
   DONE (guestconv_set_rebuild (h, NULL));
   DONE (guestconv_set_keep_undo (h, 0));
+  DONE (guestconv_set_hash_disks (h, 1));
   DONE (guestconv_set_time_limit (h, 0));
   DONE (guestconv_set_require_confinement (h, 0));
   DONE (guestconv_set_allow_backing (h, 1));

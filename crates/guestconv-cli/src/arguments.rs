@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Undo(Undo),
     /// Give up the originals that a conversion has kept: it cannot be undone any more.
     DiscardUndo(DiscardUndo),
+    /// Finish or clear away what a conversion left that was killed; every other command does so first, too.
+    Recover(Recover),
     /// Look at a converted guest and say what is still missing; writes nothing.
     Verify(Verify),
     /// Boot the guest under QEMU on a throw-away overlay and say what came up; writes nothing.
@@ -73,6 +75,7 @@ impl Command {
             Self::Plan(command) => command.json,
             Self::Convert(command) => command.json,
             Self::Undo(_) | Self::DiscardUndo(_) => false,
+            Self::Recover(command) => command.json,
             Self::Verify(command) => command.json,
             Self::Prove(command) => command.json,
             Self::Targets(command) => command.json,
@@ -170,8 +173,13 @@ pub(crate) struct Nics {
 #[derive(Debug, Args)]
 pub(crate) struct Wish {
     /// The hypervisor that the guest shall boot on; "guestconv targets" lists them.
-    #[arg(short, long, value_name = "TARGET", help_heading = "Conversion")]
-    pub(crate) target: String,
+    #[arg(short, long, value_name = "TARGET", required_unless_present = "plan", help_heading = "Conversion")]
+    pub(crate) target: Option<String>,
+    /// A plan that plan --json wrote: target, drivers and network cards are those that it was made with. convert does
+    /// exactly what it says, or refuses; "-" is the standard input.
+    #[arg(long, value_name = "FILE", help_heading = "Conversion",
+          conflicts_with_all = ["target", "description", "nics", "libvirt_xml", "rebuild"])]
+    pub(crate) plan: Option<PathBuf>,
     /// The description that inspect --xml wrote, edited or not; "-" is the standard input.
     #[arg(short, long, value_name = "FILE", help_heading = "Conversion")]
     pub(crate) description: Option<PathBuf>,
@@ -250,6 +258,12 @@ pub(crate) struct Convert {
     /// The format of the new images [default: that of each disk].
     #[arg(long, value_enum, value_name = "FORMAT", requires = "output", help_heading = "Conversion")]
     pub(crate) output_format: Option<OutputFormat>,
+    /// Write a record of the conversion into this new file: versions, the plan's hash, hashes of every changed file.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) record: Option<PathBuf>,
+    /// Have the hashes of whole disks in the record, before and after; takes as long as reading them twice.
+    #[arg(long, requires = "record", help_heading = "Output")]
+    pub(crate) hash_disks: bool,
     /// Write the outcome as JSON.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -275,6 +289,16 @@ pub(crate) struct DiscardUndo {
     pub(crate) guest: Guest,
 }
 
+/// guestconv recover
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    #[command(flatten)]
+    pub(crate) guest: Guest,
+    /// Write what was repaired as JSON.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
 /// guestconv verify
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -296,7 +320,7 @@ pub(crate) struct Prove {
     pub(crate) wish: Wish,
     /// Boot on another machine than the plan's: vmware, vmware-old, virtio, virtio-scsi, ide, ahci, nvme, e1000.
     #[arg(long, value_name = "NAME", help_heading = "Proof",
-          conflicts_with_all = ["description", "nics", "libvirt_xml", "rebuild"])]
+          conflicts_with_all = ["plan", "description", "nics", "libvirt_xml", "rebuild"])]
     pub(crate) machine: Option<String>,
     /// How long the guest may take to come up.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = "Proof",
@@ -373,6 +397,10 @@ pub(crate) enum Document {
     Outcome,
     /// What verify --json writes.
     Report,
+    /// What convert --record writes.
+    Record,
+    /// What recover --json writes.
+    Recovery,
     /// What prove --json writes.
     Proof,
     /// What targets --json writes.
@@ -414,6 +442,11 @@ mod tests {
             ("convert a --target kvm --output b --overlay-dir c", Some(ErrorKind::ArgumentConflict)),
             ("convert a --target kvm --output b --hardware qemu", Some(ErrorKind::ArgumentConflict)),
             ("convert a --target kvm --output-format raw", Some(ErrorKind::MissingRequiredArgument)),
+            ("convert a --target kvm --hash-disks", Some(ErrorKind::MissingRequiredArgument)),
+            ("convert a --target kvm --plan p", Some(ErrorKind::ArgumentConflict)),
+            ("convert a --plan p --description d", Some(ErrorKind::ArgumentConflict)),
+            ("verify a --plan p --rebuild append", Some(ErrorKind::ArgumentConflict)),
+            ("convert a --plan p", None),
             ("undo", Some(ErrorKind::MissingRequiredArgument)),
             ("undo a --target kvm", Some(ErrorKind::UnknownArgument)),
             ("discard-undo a --force", Some(ErrorKind::UnknownArgument)),

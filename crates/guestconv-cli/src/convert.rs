@@ -5,11 +5,12 @@ use crate::failure::{DONE, Done};
 use crate::job::{Job, Wish};
 use crate::output::{BOLD, DIM, GOOD, Output};
 use crate::plan::coloured;
+use crate::record::RecordFile;
 use crate::{findings, hardware, timings, undo};
 use guestconv::core::plan::Plan;
 use guestconv::core::report::Outcome;
 use guestconv::core::text::visible;
-use guestconv::{ConvertOptions, ImageFormat, UndoFile};
+use guestconv::{ConvertOptions, DiskHashes, ImageFormat, UndoFile};
 use std::time::{Duration, Instant};
 
 /// Converts the guest and writes what was done.
@@ -17,8 +18,7 @@ pub(crate) fn run(arguments: &arguments::Convert, output: &mut Output) -> Done {
     let begun = Instant::now();
     let wish = Wish::read(&arguments.wish)?;
     let mut job = Job::open(&arguments.guest)?;
-    let choices = wish.choices(&mut job.guest)?;
-    let plan = job.guest.plan(&wish.target, &choices, &wish.options)?;
+    let plan = wish.plan(&mut job.guest)?;
     // Before anything is done: hardware that cannot be written is an error.
     let format = arguments.hardware;
     let machine = format.map(|format| hardware::text(&job.guest, &plan.hardware, format)).transpose()?;
@@ -27,10 +27,18 @@ pub(crate) fn run(arguments: &arguments::Convert, output: &mut Output) -> Done {
         OutputFormat::Raw => ImageFormat::Raw,
         OutputFormat::Qcow2 => ImageFormat::Qcow2,
     });
-    let to = arguments.output.clone();
-    let options = ConvertOptions { choices, plan: wish.options, undo, output: to, output_format };
+    let options = ConvertOptions {
+        undo,
+        output: arguments.output.clone(),
+        output_format,
+        disk_hashes: if arguments.hash_disks { DiskHashes::Make } else { DiskHashes::Leave },
+    };
+    let record = arguments.record.as_deref().map(RecordFile::new).transpose()?;
     let outcome = job.guest.convert(&plan, &options)?;
     job.shown.close();
+    if let (Some(file), Some(record)) = (record, job.guest.record()) {
+        file.write(record)?;
+    }
     match machine {
         Some(machine) => output.text(&machine)?,
         None if arguments.json => output.json(&outcome)?,

@@ -4,7 +4,7 @@ use crate::arguments;
 use crate::progress::Shown;
 use guestconv::core::description::{Choices, edited};
 use guestconv::core::formats::libvirt_domain;
-use guestconv::core::plan::{Nic, PlanOptions, Rebuild, require_distinct};
+use guestconv::core::plan::{Nic, Plan, PlanOptions, Rebuild, require_distinct};
 use guestconv::{Cancel, Confinement, DiskSpec, Error, ErrorKind, Format, Guest, Options, Result};
 use std::io::Read;
 use std::path::Path;
@@ -64,32 +64,64 @@ pub(crate) struct Wish {
     pub(crate) target: String,
     /// What else was said.
     pub(crate) options: PlanOptions,
-    /// The caller's description, edited or not.
-    document: Option<String>,
+    /// What the caller chose of the devices.
+    said: Said,
+}
+
+/// How the caller chose.
+enum Said {
+    /// Not at all: what the description selects.
+    Nothing,
+    /// By a description, edited or not.
+    Document(String),
+    /// By a plan that was kept.
+    Plan(Box<Plan>),
 }
 
 impl Wish {
     /// Reads what the arguments want. What is wrong with that is told before a disk is opened.
     pub(crate) fn read(arguments: &arguments::Wish) -> Result<Self> {
-        guestconv::target(&arguments.target)?;
-        let nics = nics(&arguments.nics)?;
-        let document = arguments.description.as_ref().map(|path| text(path, "description")).transpose()?;
-        if let Some(document) = &document {
-            edited::require_description(document)?;
+        if let Some(path) = &arguments.plan {
+            let plan = Plan::of_document(&text(path, "plan")?)?;
+            guestconv::target(&plan.target)?;
+            let (target, options) = (plan.target.clone(), plan.wishes.options());
+            return Ok(Self { target, options, said: Said::Plan(Box::new(plan)) });
         }
+        let target = arguments.target.clone().unwrap_or_default();
+        guestconv::target(&target)?;
+        let nics = nics(&arguments.nics)?;
+        let said = match &arguments.description {
+            Some(path) => {
+                let document = text(path, "description")?;
+                edited::require_description(&document)?;
+                Said::Document(document)
+            }
+            None => Said::Nothing,
+        };
         let rebuild = match arguments.rebuild {
             arguments::Rebuild::Append => Rebuild::Append,
             arguments::Rebuild::Guest => Rebuild::Guest,
         };
-        Ok(Self { target: arguments.target.clone(), options: PlanOptions { nics, rebuild }, document })
+        Ok(Self { target, options: PlanOptions { nics, rebuild }, said })
     }
 
-    /// Returns the drivers that the caller's description selects; none if there is no description.
+    /// Returns the drivers that the caller's description or plan selects; none if there is neither.
     pub(crate) fn choices(&self, guest: &mut Guest) -> Result<Choices> {
-        match &self.document {
-            Some(document) => guest.choices(&self.target, &self.options.nics, document),
-            None => Ok(Choices::default()),
+        match &self.said {
+            Said::Document(document) => guest.choices(&self.target, &self.options.nics, document),
+            Said::Plan(plan) => Ok(plan.wishes.devices.clone()),
+            Said::Nothing => Ok(Choices::default()),
         }
+    }
+
+    /// Returns what will be done to the guest: the caller's plan, if it is still what the guest needs, or a new one.
+    pub(crate) fn plan(&self, guest: &mut Guest) -> Result<Plan> {
+        let choices = self.choices(guest)?;
+        let plan = guest.plan(&self.target, &choices, &self.options)?;
+        if let Said::Plan(kept) = &self.said {
+            kept.require_same(&plan)?;
+        }
+        Ok(plan)
     }
 }
 

@@ -16,6 +16,8 @@ mod output;
 mod plan;
 mod progress;
 mod prove;
+mod record;
+mod recover;
 mod schema;
 mod table;
 mod targets;
@@ -55,6 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Convert(command) => convert::run(command, &mut output),
         Command::Undo(command) => undo::run(command, &mut output),
         Command::DiscardUndo(command) => undo::discard(command, &mut output),
+        Command::Recover(command) => recover::run(command, &mut output),
         Command::Verify(command) => verify::run(command, &mut output),
         Command::Prove(command) => prove::run(command, &mut output),
         Command::Targets(command) => targets::run(command, &mut output),

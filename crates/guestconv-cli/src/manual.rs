@@ -16,9 +16,19 @@ const fn entry(name: &'static str, text: &'static str, commands: &'static [&'sta
     Entry { name, text, commands }
 }
 
-const DISKS: &[&str] = &["inspect", "plan", "convert", "undo", "discard-undo", "verify", "prove"];
-const ALL: &[&str] =
-    &["inspect", "plan", "convert", "undo", "discard-undo", "verify", "prove", "targets", "schema"];
+const DISKS: &[&str] = &["inspect", "plan", "convert", "undo", "discard-undo", "recover", "verify", "prove"];
+const ALL: &[&str] = &[
+    "inspect",
+    "plan",
+    "convert",
+    "undo",
+    "discard-undo",
+    "recover",
+    "verify",
+    "prove",
+    "targets",
+    "schema",
+];
 
 /// The exit statuses, with what each means.
 pub const STATUSES: &[Entry] = &[
@@ -172,6 +182,11 @@ pub const EXAMPLES: &[Entry] = &[
         "guestconv discard-undo disk.img",
         "Free the room of the originals, when the guest is well on the target:",
         &["discard-undo"],
+    ),
+    entry(
+        "guestconv recover system.qcow2 data.qcow2",
+        "Put disks in order after the machine or the program was stopped in the middle of a conversion:",
+        &["recover"],
     ),
     entry("guestconv verify disk.img --target rhev-3.1", "See that nothing is missing:", &["verify"]),
     entry(

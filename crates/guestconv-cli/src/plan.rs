@@ -10,12 +10,11 @@ use crate::{findings, hardware, timings};
 pub(crate) fn run(arguments: &arguments::Plan, output: &mut Output) -> Done {
     let wish = Wish::read(&arguments.wish)?;
     let mut job = Job::open(&arguments.guest)?;
-    let choices = wish.choices(&mut job.guest)?;
-    let plan = job.guest.plan(&wish.target, &choices, &wish.options)?;
+    let plan = wish.plan(&mut job.guest)?;
     job.shown.close();
     match arguments.hardware {
         Some(format) => output.text(&hardware::text(&job.guest, &plan.hardware, format)?)?,
-        None if arguments.json => output.json(&plan)?,
+        None if arguments.json => output.text(&plan.to_document())?,
         None => output.text(&(coloured(&plan.to_string()) + &findings::lines(&plan.findings)))?,
     }
     timings::show(&arguments.guest, &job.guest, arguments.json);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "change", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Change {
-    /// Gives a text file its new content. Owner, mode and label of a file that is there are kept; a new file gets its
+    /// Gives a text file its new content; secrets stand in both texts as tokens ([`crate::secret`]). Owner, mode and label of a file that is there are kept; a new file gets its
     /// label from the guest's own `file_contexts`, owner root, and missing parent directories.
     Write {
         /// The file; links are followed inside the root.

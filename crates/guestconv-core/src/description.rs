@@ -129,10 +129,44 @@ pub struct Device {
 }
 
 /// What the caller wants for each device: class and id to a driver, or to its removal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(from = "Vec<Chosen>", into = "Vec<Chosen>")]
 pub struct Choices {
     /// What is chosen.
     pub devices: BTreeMap<(Class, String), Choice>,
+}
+
+/// A choice as documents have it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct Chosen {
+    /// The device's class.
+    class: Class,
+    /// Its id in the description.
+    id: String,
+    /// The driver, by QEMU's device name; `None`: the device is unconfigured in the guest.
+    driver: Option<String>,
+}
+
+impl From<Vec<Chosen>> for Choices {
+    fn from(chosen: Vec<Chosen>) -> Self {
+        let choice = |chosen: Chosen| {
+            ((chosen.class, chosen.id), chosen.driver.map_or(Choice::Removed, Choice::Driver))
+        };
+        Self { devices: chosen.into_iter().map(choice).collect() }
+    }
+}
+
+impl From<Choices> for Vec<Chosen> {
+    fn from(choices: Choices) -> Self {
+        let chosen = |((class, id), choice)| match choice {
+            Choice::Driver(driver) => Chosen { class, id, driver: Some(driver) },
+            Choice::Removed => Chosen { class, id, driver: None },
+        };
+        choices.devices.into_iter().map(chosen).collect()
+    }
 }
 
 /// What the caller wants for one device.

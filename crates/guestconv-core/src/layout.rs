@@ -187,6 +187,9 @@ pub struct Filesystem {
     /// `None` elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<u32>,
+    /// How many bytes are free in it for ordinary users; `None` if it was not mounted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_bytes: Option<u64>,
 }
 
 impl Filesystem {
@@ -202,6 +205,7 @@ impl Filesystem {
             dirty: false,
             size_bytes: None,
             features: None,
+            free_bytes: None,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 mod assembly;
 mod display;
+mod document;
 mod nic;
+mod space;
 
 pub use assembly::{plan, require_system};
 pub use nic::require_distinct;
@@ -30,6 +32,8 @@ pub struct Plan {
     pub schema: u32,
     /// The target's id.
     pub target: String,
+    /// What it was made with beside the target.
+    pub wishes: Wishes,
     /// The roots that steps name, with what must be mounted to reach their files.
     pub roots: Vec<PlanRoot>,
     /// What is done, in this order; empty if the guest needs nothing.
@@ -42,6 +46,26 @@ pub struct Plan {
 
 /// The version of the plan's shape.
 pub const PLAN_SCHEMA: u32 = 1;
+
+/// What the caller wanted: with the same, the plan can be made again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Wishes {
+    /// A driver for each device that was chosen, or its removal; what is not named gets what the description selects.
+    pub devices: Choices,
+    /// The network cards that the target will give the guest, in the source's order; empty: not known.
+    pub nics: Vec<Nic>,
+    /// How initramfs images get their drivers.
+    pub rebuild: Rebuild,
+}
+
+impl Wishes {
+    /// Returns what else was said beside the choices.
+    pub fn options(&self) -> PlanOptions {
+        PlanOptions { nics: self.nics.clone(), rebuild: self.rebuild }
+    }
+}
 
 /// A root as apply needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +106,7 @@ pub struct PlanOptions {
 
 /// A network card that the target will give the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Nic {
     /// The interface that it becomes in the guest; `None`: by order.
@@ -102,6 +127,7 @@ impl PlanOptions {
 
 /// How initramfs images get their drivers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Rebuild {
     /// A segment is appended; nothing of the guest runs.

@@ -64,6 +64,8 @@ pub enum StepStatus {
 pub struct WrittenFile {
     /// Where it is in its root.
     pub path: GuestPath,
+    /// What it held before the step; `None` if it was a link, or not there.
+    pub before: Option<FileHash>,
     /// What it holds now; `None` for a link or a file that was removed.
     pub now: Option<FileHash>,
 }

@@ -5,14 +5,15 @@ use crate::path::GuestPath;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A text file of a guest with its content. `Debug` shows no content, since it may hold secrets.
+/// A text file of a guest with its content, in which [`crate::secret`] stands for what nobody should read. `Debug` shows no
+/// content: what is no secret by its form may be one.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TextFile {
     /// Where it is in its root.
     pub path: GuestPath,
-    /// Its content, byte for byte.
+    /// Its content, byte for byte but for its secrets.
     pub text: String,
     /// Permission bits.
     pub mode: u32,

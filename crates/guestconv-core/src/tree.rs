@@ -3,6 +3,7 @@
 
 use crate::change::FileHash;
 use crate::path::GuestPath;
+use crate::secret;
 use crate::text::TextFile;
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -132,17 +133,26 @@ pub trait GuestTree {
         Ok(self.stat(path)?.is_some_and(|stat| stat.kind == FileKind::Directory))
     }
 
-    /// Returns a text file of at most [`TEXT_CAP_BYTES`] as facts carry it; `None` if there is no such file.
+    /// Returns a text file of at most [`TEXT_CAP_BYTES`] as facts carry it, its secrets concealed ([`secret`]); `None` if
+    /// there is no such file.
     ///
     /// # Errors
     /// [`ReadError`] if it is too large, unreadable, or not UTF-8 text.
     fn text(&self, path: &GuestPath) -> Result<Option<TextFile>, ReadError> {
-        let Some(bytes) = self.read(path, TEXT_CAP_BYTES)? else { return Ok(None) };
+        let Some(text) = self.whole_text(path)? else { return Ok(None) };
         let mode = self.stat(path)?.map_or(0o644, |stat| stat.mode);
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(Some(TextFile::new(path.clone(), text, mode))),
-            Err(_) => Err(ReadError { path: path.clone(), reason: "it is not UTF-8 text".into() }),
-        }
+        Ok(Some(TextFile::new(path.clone(), secret::conceal(&text).text, mode)))
+    }
+
+    /// Returns what a text file of at most [`TEXT_CAP_BYTES`] holds, for parsers that keep none of it; `None` if there is
+    /// no such file.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it is too large, unreadable, or not UTF-8 text.
+    fn whole_text(&self, path: &GuestPath) -> Result<Option<String>, ReadError> {
+        let Some(bytes) = self.read(path, TEXT_CAP_BYTES)? else { return Ok(None) };
+        let text = String::from_utf8(bytes);
+        text.map(Some).map_err(|_| ReadError { path: path.clone(), reason: "it is not UTF-8 text".into() })
     }
 }
 

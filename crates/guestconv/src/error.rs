@@ -137,10 +137,12 @@ impl From<guestconv_core::plan::PlanError> for Error {
                 | "device-not-in-libvirt"
                 | "path-not-in-xml"
                 | "disk-count"
+                | "plan-invalid"
         );
         let kind = match error.code.as_str() {
             _ if is_wish => ErrorKind::InvalidArgument,
             "firmware-missing" => ErrorKind::Io,
+            "plan-outdated" => ErrorKind::Changed,
             _ => ErrorKind::Guest,
         };
         Self::new(kind, error.code, error.message)

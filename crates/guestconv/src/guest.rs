@@ -2,14 +2,15 @@
 
 mod lay_out;
 mod options;
+mod record;
 #[cfg(test)]
 mod tests;
 mod undo;
 
-pub use options::{ConvertOptions, OpenedDisk, Options};
+pub use options::{ConvertOptions, DiskHashes, OpenedDisk, Options};
 
 use crate::appliance::{Job, Runner};
-use crate::commit::{self, Commit, Output, Overlays, Recovered};
+use crate::commit::{self, Commit, Output, Overlays, Recovery};
 use crate::confine;
 use crate::disks::{self, Disk, DiskSpec, Durability, ImageFormat, View};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,6 +23,7 @@ use guestconv_core::knowledge::{self, Target};
 use guestconv_core::linux::initramfs::Image as InitramfsImage;
 use guestconv_core::plan::{self, Nic, Plan, PlanOptions, require_system};
 use guestconv_core::protocol::{Answer, Task};
+use guestconv_core::record::Record;
 use guestconv_core::report::{Outcome, Report};
 use std::fmt;
 use std::path::Path;
@@ -39,7 +41,7 @@ use std::time::Instant;
 /// let description = guest.describe("rhev-3.1", &[])?;
 /// let choices = description.choices(); // edit the description before, or take what it selects
 /// let plan = guest.plan("rhev-3.1", &choices, &PlanOptions::default())?;
-/// let outcome = guest.convert(&plan, &ConvertOptions { choices, ..ConvertOptions::default() })?;
+/// let outcome = guest.convert(&plan, &ConvertOptions::default())?;
 /// assert_eq!(outcome.error, None);
 /// assert!(guest.plan("rhev-3.1", &Choices::default(), &PlanOptions::default())?.steps.is_empty());
 /// # Ok(())
@@ -47,10 +49,12 @@ use std::time::Instant;
 /// ```
 pub struct Guest {
     disks: Vec<Disk>,
-    runner: Runner,
+    /// Found when it is first needed: what puts disks in order does without.
+    runner: Option<Runner>,
     options: Options,
     facts: Option<Facts>,
-    recovered: Recovered,
+    recovery: Recovery,
+    record: Option<Record>,
     timings: Timings,
 }
 
@@ -58,22 +62,25 @@ impl Guest {
     /// Opens a guest by its disks, in the order in which it has them. An interrupted commit is finished first.
     ///
     /// # Errors
-    /// [`ErrorKind::Disk`] if a disk cannot be opened, [`ErrorKind::Appliance`] if there is no appliance of our version,
-    /// [`ErrorKind::Commit`] if an interrupted commit cannot be finished.
+    /// [`ErrorKind::Disk`] if a disk cannot be opened, [`ErrorKind::Commit`] if an interrupted commit cannot be finished.
     pub fn open(disks: Vec<DiskSpec>, options: Options) -> Result<Self> {
         let mut disks = disks::open(&disks)?;
         let mut timings = Timings::default();
         let overlay_dir = options.overlay_dir.as_deref();
-        let recovered = commit::recover(&mut disks, overlay_dir, &*options.observer, &mut timings)?;
-        let runner = Runner::new(&options, confine::Host::probe())?;
-        Ok(Self { disks, runner, options, facts: None, recovered, timings })
+        let recovery = commit::recover(&mut disks, overlay_dir, &*options.observer, &mut timings)?;
+        Ok(Self { disks, runner: None, options, facts: None, recovery, record: None, timings })
+    }
+
+    /// Returns what opening repaired: an interrupted commit that was finished, files of a conversion that was killed.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
     }
 
     /// Returns what is in the guest; the first call looks, later calls remember.
     ///
     /// # Errors
-    /// [`ErrorKind::Guest`] with the agent's code if the disks cannot be looked at, [`ErrorKind::Appliance`] if the
-    /// appliance cannot do its work. No system on the disks is no error here.
+    /// [`ErrorKind::Guest`] with the agent's code if the disks cannot be looked at, [`ErrorKind::Appliance`] if there is
+    /// no appliance of our version or it cannot do its work. No system on the disks is no error here.
     pub fn inspect(&mut self) -> Result<&Facts> {
         let facts = match self.facts.take() {
             Some(facts) => facts,
@@ -134,13 +141,26 @@ impl Guest {
     /// [`ErrorKind::Verify`] if the second look finds something missing; `undo-exists` if a disk still has the undo file
     /// of an earlier conversion.
     pub fn convert(&mut self, plan: &Plan, options: &ConvertOptions) -> Result<Outcome> {
+        self.record = None;
         let target = target(&plan.target)?;
-        if !options.output.is_empty() {
-            return self.convert_to_output(plan, target, options);
-        }
-        if plan.steps.is_empty() {
-            return Ok(Outcome::of(Vec::new()));
-        }
+        let before = self.images(options.disk_hashes)?;
+        let outcome = if !options.output.is_empty() {
+            self.convert_to_output(plan, target, options)?
+        } else if plan.steps.is_empty() {
+            Outcome::of(Vec::new())
+        } else {
+            self.convert_in_place(plan, target, options)?
+        };
+        self.record = Some(self.recorded(plan, &outcome, before, options)?);
+        Ok(outcome)
+    }
+
+    fn convert_in_place(
+        &mut self,
+        plan: &Plan,
+        target: &Target,
+        options: &ConvertOptions,
+    ) -> Result<Outcome> {
         self.disks.iter().try_for_each(Disk::lock_for_writing)?;
         let result = commit::require_no_undo(&self.disks, self.options.overlay_dir.as_deref())
             .and_then(|()| self.convert_locked(plan, target, options));
@@ -161,7 +181,7 @@ impl Guest {
         let mut outcome = Outcome::of(Vec::new());
         if !plan.steps.is_empty() {
             outcome = self.apply(plan, &overlays)?;
-            self.verify_overlays(&overlays, target, options)?;
+            self.verify_overlays(&overlays, plan, target)?;
         }
         let begun = self.started(Stage::Commit);
         output.write(&self.disks, &overlays, options.output_format, &*self.options.observer)?;
@@ -170,14 +190,9 @@ impl Guest {
     }
 
     /// Looks at the overlays with a fresh appliance; returns what is there.
-    fn verify_overlays(
-        &mut self,
-        overlays: &Overlays,
-        target: &Target,
-        options: &ConvertOptions,
-    ) -> Result<Facts> {
+    fn verify_overlays(&mut self, overlays: &Overlays, plan: &Plan, target: &Target) -> Result<Facts> {
         let facts = self.look(Stage::Verify, Some(&overlays.views()))?;
-        let report = Report::of(&facts, target, &options.choices, &options.plan)?;
+        let report = Report::of(&facts, target, &plan.wishes.devices, &plan.wishes.options())?;
         if !report.is_converted() {
             return Err(still_missing(&report));
         }
@@ -186,10 +201,12 @@ impl Guest {
     }
 
     fn convert_locked(&mut self, plan: &Plan, target: &Target, options: &ConvertOptions) -> Result<Outcome> {
-        let overlays = Overlays::new(&self.disks, self.options.overlay_dir.as_deref())?;
+        let overlay_dir = self.options.overlay_dir.as_deref();
+        commit::require_space(&self.disks, overlay_dir, options.undo, plan.written_bytes())?;
+        let overlays = Overlays::new(&self.disks, overlay_dir)?;
         let overlays = self.lay_out(plan, overlays)?;
         let outcome = self.apply(plan, &overlays)?;
-        let facts = self.verify_overlays(&overlays, target, options)?;
+        let facts = self.verify_overlays(&overlays, plan, target)?;
         let begun = self.started(Stage::Commit);
         let commit = Commit {
             overlay_dir: self.options.overlay_dir.as_deref(),
@@ -307,7 +324,7 @@ impl Guest {
             None => self.disks.iter().map(|disk| View::of(&disk.base).throw_away()).collect::<Result<_>>()?,
         };
         let job = Job { stage, disks: &self.disks, views: &views, durability: Durability::None, task };
-        let answer = self.runner.run(job, &mut self.timings)?;
+        let answer = run(&mut self.runner, &self.options, job, &mut self.timings)?;
         self.finished(stage, begun);
         Ok(answer)
     }
@@ -321,9 +338,8 @@ impl Guest {
             durability: Durability::File,
             task: Task::Apply(Box::new(plan.clone())),
         };
-        let Answer::Outcome(outcome) = self.runner.run(job, &mut self.timings)? else {
-            return Err(wrong_answer());
-        };
+        let answer = run(&mut self.runner, &self.options, job, &mut self.timings)?;
+        let Answer::Outcome(outcome) = answer else { return Err(wrong_answer()) };
         self.finished(Stage::Apply, begun);
         match outcome.error {
             Some(failure) => Err(Error::new(ErrorKind::Changed, failure.code, failure.message)),
@@ -339,6 +355,20 @@ impl Guest {
     fn finished(&self, stage: Stage, begun: Instant) {
         self.options.observer.event(&Event::Finished(stage, begun.elapsed()));
     }
+}
+
+/// Runs the appliance, which is found by the first run.
+fn run(
+    runner: &mut Option<Runner>,
+    options: &Options,
+    job: Job<'_>,
+    timings: &mut Timings,
+) -> Result<Answer> {
+    let found = match runner.take() {
+        Some(found) => found,
+        None => Runner::new(options, confine::Host::probe())?,
+    };
+    runner.insert(found).run(job, timings)
 }
 
 /// Returns the target of that id.

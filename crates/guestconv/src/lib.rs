@@ -18,11 +18,11 @@ pub mod prove;
 mod testing;
 
 pub use appliance::APPLIANCE_VARIABLE;
-pub use commit::{UndoFile, UndoOptions};
+pub use commit::{Finished, Recovery, UndoFile, UndoOptions};
 pub use confine::Confinement;
 pub use disks::{DiskSpec, Format, ImageFormat};
 pub use error::{Error, ErrorKind, Result};
-pub use guest::{ConvertOptions, Guest, OpenedDisk, Options, target};
+pub use guest::{ConvertOptions, DiskHashes, Guest, OpenedDisk, Options, target};
 /// The documents, and what is decided.
 pub use guestconv_core as core;
 pub use observe::{Cancel, Event, Observer, Silent, Stage, Timing, Timings, Traffic};

@@ -7,7 +7,8 @@ use guestconv_core::change::{Before, FileHash};
 use guestconv_core::linux::selinux::Labeler;
 use guestconv_core::path::GuestPath;
 use guestconv_core::report::Failure;
-use guestconv_core::tree::{FileKind, GuestTree, ReadError, TEXT_CAP_BYTES, hash};
+use guestconv_core::secret::{self, Concealed};
+use guestconv_core::tree::{FileKind, GuestTree, ReadError, hash};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{File, Permissions};
@@ -60,15 +61,25 @@ impl Files {
         after: &str,
         mode: Option<u32>,
     ) -> Result<(), Failure> {
+        let revealed = |there: &Concealed| {
+            there.reveal(after).map_err(|error| {
+                failure(
+                    "request-failed",
+                    format!("{path} of the guest cannot be written as planned: {error}"),
+                )
+            })
+        };
         let Some(before) = before else {
             self.absent(path)?;
+            let after = revealed(&secret::conceal(""))?;
             let mut file = self.made(path, mode.unwrap_or(0o644))?;
             return file.write_all(after.as_bytes()).map_err(|error| unwritten(path, &error));
         };
-        let there = self.tree.read(path, TEXT_CAP_BYTES).map_err(unreadable)?;
-        if there.as_deref() != Some(before.as_bytes()) {
-            return Err(changed(path, "it does not hold the text that it had when it was looked at"));
-        }
+        let there = self.tree.whole_text(path).map_err(unreadable)?.map(|text| secret::conceal(&text));
+        let there = there.filter(|there| there.text == before);
+        let there = there
+            .ok_or_else(|| changed(path, "it does not hold the text that it had when it was looked at"))?;
+        let after = revealed(&there)?;
         let failed = |error: io::Error| unwritten(path, &error);
         let file = self.tree.file(path, OFlags::WRONLY).map_err(failed)?;
         let mut file = file.ok_or_else(|| changed(path, "it is gone"))?;
@@ -134,8 +145,11 @@ impl Files {
             }
             (_, Some(_)) => (false, "it is a link, and was none when it was looked at"),
             (Before::Text(expected), None) => {
-                let there = self.tree.read(path, TEXT_CAP_BYTES).map_err(unreadable)?;
-                (there.as_deref() == Some(expected.as_bytes()), "its text differs from when it was looked at")
+                let there = self.tree.text(path).map_err(unreadable)?;
+                (
+                    there.is_some_and(|there| there.text == *expected),
+                    "its text differs from when it was looked at",
+                )
             }
             (Before::File(expected), None) => {
                 let there = hash(&self.tree, path).map_err(unreadable)?;

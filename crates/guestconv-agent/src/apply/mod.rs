@@ -113,7 +113,12 @@ fn require_laid_out(scan: &Scan, lay_out: &LayOut) -> Result<(), Failure> {
 fn carried_out(scan: &Scan, files: &Files, step: &Step) -> Result<Vec<WrittenFile>, Failure> {
     let mut written: Vec<WrittenFile> = Vec::new();
     for change in &step.changes {
-        let mut now = None;
+        let (mut now, mut before) = (None, None);
+        if let Change::AppendInitramfs(append) = change {
+            before = Some(append.before.clone()); // or it fails
+        } else if let Some(path) = change.path() {
+            before = files.hash(path)?;
+        }
         match change {
             Change::Write { path, before, after, mode } => {
                 files.write(path, before.as_deref(), after, *mode)?;
@@ -127,9 +132,11 @@ fn carried_out(scan: &Scan, files: &Files, step: &Step) -> Result<Vec<WrittenFil
             _ => return Err(failure("request-failed", "the agent does not know this change")),
         }
         if let Some(path) = change.path() {
-            written.retain(|file| file.path != *path);
             let now = if now.is_some() { now } else { files.hash(path)? };
-            written.push(WrittenFile { path: path.clone(), now });
+            match written.iter_mut().find(|file| file.path == *path) {
+                Some(file) => file.now = now,
+                None => written.push(WrittenFile { path: path.clone(), before, now }),
+            }
         }
     }
     Ok(written)

@@ -5,7 +5,9 @@ use super::{Handle, call, from_c, needed, owned, panics, path_from_c, shared, st
 use crate::session::{self, HardwareFormat};
 use guestconv::core::plan::{Nic, Rebuild};
 use guestconv::prove::ProveOptions;
-use guestconv::{Confinement, DiskSpec, Error, ErrorKind, Format, Options, UndoFile, UndoOptions};
+use guestconv::{
+    Confinement, DiskHashes, DiskSpec, Error, ErrorKind, Format, Options, UndoFile, UndoOptions,
+};
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr::null;
 use std::sync::{Arc, PoisonError};
@@ -131,6 +133,13 @@ unsafe extern "C" fn guestconv_set_keep_undo(handle: *mut Handle, kept: c_int) -
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_set_hash_disks(handle: *mut Handle, hashed: c_int) -> c_int {
+    let hashes = if hashed != 0 { DiskHashes::Make } else { DiskHashes::Leave };
+    // SAFETY: as above.
+    status(unsafe { call(handle, |session| session.set_disk_hashes(hashes)) })
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn guestconv_set_time_limit(handle: *mut Handle, seconds: c_uint) -> c_int {
     // SAFETY: as above.
     status(unsafe {
@@ -230,6 +239,24 @@ unsafe extern "C" fn guestconv_hardware(
 unsafe extern "C" fn guestconv_convert(handle: *mut Handle, document: *const c_char) -> c_int {
     // SAFETY: as above.
     status(unsafe { call(handle, |session| session.convert(from_c(document, "the document")?)) })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_convert_plan(handle: *mut Handle, plan: *const c_char) -> c_int {
+    // SAFETY: as above.
+    status(unsafe { call(handle, |session| session.convert_plan(needed(plan, "the plan")?)) })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_last_record(handle: *mut Handle) -> *mut c_char {
+    // SAFETY: as above.
+    owned(unsafe { call(handle, |session| session.last_record()) })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_recover(handle: *mut Handle) -> *mut c_char {
+    // SAFETY: as above.
+    owned(unsafe { call(handle, |session| session.recover()) })
 }
 
 #[unsafe(no_mangle)]

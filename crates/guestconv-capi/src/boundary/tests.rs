@@ -3,7 +3,6 @@
 use super::{Handle, LastError};
 use guestconv::{DiskSpec, Result};
 use std::fs;
-use std::path::Path;
 use std::sync::PoisonError;
 
 /// Returns code and message of the handle's last error.
@@ -19,25 +18,14 @@ fn code_of(handle: &Handle) -> Option<String> {
     last_error(handle).map(|(code, _)| code)
 }
 
-/// Makes what looks like an appliance until it is run.
-fn appliance(directory: &Path) {
-    for (name, text) in [("kernel", ""), ("agent", ""), ("VERSION", guestconv::core::protocol::VERSION)] {
-        fs::write(directory.join(name), text).unwrap();
-    }
-}
-
 #[test]
 fn a_panic_is_an_error_and_the_guest_is_given_up() {
     let directory = tempfile::tempdir().unwrap();
-    appliance(directory.path());
     let disk = directory.path().join("disk");
     fs::write(&disk, vec![0; 1 << 20]).unwrap();
     let handle = Handle::new();
-    let place = directory.path().to_owned();
-    handle.call(|session| session.configure(|options| options.appliance = Some(place))).unwrap();
     handle.call(|session| session.add_drive(DiskSpec::new(&disk))).unwrap();
-    assert_eq!(handle.call(|session| session.inspect("kvm")), None);
-    assert_eq!(code_of(&handle).as_deref(), Some("appliance-cannot-start"));
+    assert_eq!(handle.call(|session| session.undo_files()).as_deref(), Some("[]"), "it is opened");
     assert_eq!(handle.call(|session| session.add_drive(DiskSpec::new(&disk))), None);
     assert_eq!(code_of(&handle).as_deref(), Some("guest-opened"));
 
@@ -53,6 +41,6 @@ fn a_panic_is_an_error_and_the_guest_is_given_up() {
 
     assert_eq!(handle.call(|session| session.add_drive(DiskSpec::new(&disk))), Some(()), "it was given up");
     assert_eq!(last_error(&handle), None);
-    assert_eq!(handle.call(|session| session.inspect("kvm")), None);
+    assert_eq!(handle.call(|session| session.undo_files()), None);
     assert_eq!(code_of(&handle).as_deref(), Some("disk-twice"), "it is opened anew");
 }

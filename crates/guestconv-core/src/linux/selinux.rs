@@ -47,8 +47,8 @@ pub fn facts(probe: &Probe<'_>, findings: &mut Vec<Finding>) -> Result<Facts, Re
 
 /// Returns mode and policy; `None` if SELinux is disabled or not there.
 fn config(tree: &dyn GuestTree) -> Result<Option<(String, String)>, ReadError> {
-    let Some(file) = tree.text(&guest_path(CONFIG))? else { return Ok(None) };
-    let value = |name: &str| shell_vars::value(&file.text, name).map(|value| value.trim().to_owned());
+    let Some(text) = tree.whole_text(&guest_path(CONFIG))? else { return Ok(None) };
+    let value = |name: &str| shell_vars::value(&text, name).map(|value| value.trim().to_owned());
     let mode = value("SELINUX").map(|mode| mode.to_ascii_lowercase());
     let is_on = |mode: &String| mode == "enforcing" || mode == "permissive";
     let policy = value("SELINUXTYPE").filter(|policy| !policy.is_empty());
@@ -76,14 +76,14 @@ impl Labeler {
     /// [`ReadError`] if a file that is there cannot be read.
     pub fn of(tree: &dyn GuestTree) -> Result<Option<Self>, ReadError> {
         let Some((_, policy)) = config(tree)? else { return Ok(None) };
-        let text = |suffix: &str| tree.text(&contexts(&policy, suffix));
+        let text = |suffix: &str| tree.whole_text(&contexts(&policy, suffix));
         let Some(base) = text("")? else { return Ok(None) };
-        let mut specs = file_contexts::parse(&base.text);
+        let mut specs = file_contexts::parse(&base);
         for suffix in [".homedirs", ".local"] {
-            specs.extend(text(suffix)?.iter().flat_map(|file| file_contexts::parse(&file.text)));
+            specs.extend(text(suffix)?.iter().flat_map(|text| file_contexts::parse(text)));
         }
         let pairs = |suffix: &str| -> Result<Vec<(String, String)>, ReadError> {
-            Ok(text(suffix)?.map(|file| file_contexts::substitutions(&file.text)).unwrap_or_default())
+            Ok(text(suffix)?.map(|text| file_contexts::substitutions(&text)).unwrap_or_default())
         };
         Ok(Some(Self { specs, substitutions: [pairs(".subs")?, pairs(".subs_dist")?] }))
     }

@@ -3,7 +3,7 @@
 //! What the caller does not choose is what the description selects. A choice that the description does not offer is an
 //! error: nothing is silently ignored.
 
-use super::{Context, Draft, Nic, PLAN_SCHEMA, Plan, PlanError, PlanOptions, PlanRoot};
+use super::{Context, Draft, Nic, PLAN_SCHEMA, Plan, PlanError, PlanOptions, PlanRoot, Wishes};
 use crate::change::Change;
 use crate::describe::{cards, describe, offers};
 use crate::description::{Choice, Choices, Class, Description, Device};
@@ -32,6 +32,7 @@ pub fn plan(
     let lay_out = lay_out::needed(facts)?;
     let laid_out = lay_out.as_ref().map(|lay_out| lay_out.after(facts));
     let facts = laid_out.as_ref().unwrap_or(facts);
+    let wishes = Wishes { devices: choices.clone(), nics: options.nics.clone(), rebuild: options.rebuild };
     let described = describe(facts, target, &options.nics);
     let devices = chosen(&described, choices)?;
     let hardware = Hardware::of(facts, target, &devices)?;
@@ -52,8 +53,9 @@ pub fn plan(
         }
     }
     let (steps, findings) = draft.finish();
-    let roots = facts.roots.iter().map(plan_root).collect();
-    Ok(Plan { schema: PLAN_SCHEMA, target: target.id.clone(), roots, steps, hardware, findings })
+    let roots: Vec<PlanRoot> = facts.roots.iter().map(plan_root).collect();
+    super::space::require_room(facts, &roots, &steps)?;
+    Ok(Plan { schema: PLAN_SCHEMA, target: target.id.clone(), wishes, roots, steps, hardware, findings })
 }
 
 /// All later steps are for the disk as it is then.

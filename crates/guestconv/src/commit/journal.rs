@@ -1,6 +1,7 @@
 //! The journal of a commit: `NAME.guestconv-commit` beside each disk that changes. It exists only while a commit is under way.
 
 use super::laid_out::LaidOut;
+use super::record::exists;
 use super::{Format, own, places};
 use crate::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
@@ -129,20 +130,17 @@ impl Journal {
     }
 
     /// Removes what a commit that never began left of one disk. An undo file is no such thing.
-    pub(super) fn forget(&self, disk: &Path) -> Result<()> {
+    pub(super) fn forget(&self, disk: &Path) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
         for own in self.disks.iter().filter(|own| own.path == disk) {
-            if self.work != Work::Undo {
-                remove(&own.overlay)?;
-            }
-            if let Some(undo) = &own.undo {
-                remove(&places::draft(undo))?;
-            }
-            if let Some(head) = own.laid_out.as_ref().and_then(|laid_out| laid_out.head.as_ref()) {
-                remove(head)?;
-            }
-            remove(&own.journal)?;
+            files.extend((self.work != Work::Undo).then(|| own.overlay.clone()));
+            files.extend(own.undo.as_ref().map(|undo| places::draft(undo)));
+            files.extend(own.laid_out.as_ref().and_then(|laid_out| laid_out.head.clone()));
+            files.push(own.journal.clone()); // it names the others
         }
-        Ok(())
+        files.retain(|file| exists(file));
+        files.iter().try_for_each(|file| remove(file))?;
+        Ok(files)
     }
 
     /// Returns whether the commit has begun and not ended.

@@ -18,10 +18,13 @@ mod places;
 mod record;
 mod recover;
 mod room;
+mod space;
 mod undo;
 
 pub(crate) use output::Output;
-pub(crate) use recover::{Recovered, recover};
+pub(crate) use recover::recover;
+pub use recover::{Finished, Recovery};
+pub(crate) use space::require_space;
 pub use undo::UndoOptions;
 pub(crate) use undo::{discard_undo, require_no_undo, undo, undo_files};
 

@@ -7,16 +7,34 @@ use crate::disks::{Disk, overlay};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Event, Observer, Stage, Timings};
 use rustix::fs::{Advice, fadvise};
+use serde::Serialize;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// What was repaired.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Recovered {
-    /// Whether an undo was finished.
-    pub(crate) undo: bool,
+/// What opening a guest repaired.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// The commit that had been interrupted and was finished; `None` if there was none.
+    pub finished: Option<Finished>,
+    /// Files that a conversion left which was killed before its commit began: they were removed, and the disks had not
+    /// been changed.
+    pub removed: Vec<PathBuf>,
+}
+
+/// A commit that was finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Finished {
+    /// The disks are converted.
+    Conversion,
+    /// The disks are what they were before the conversion.
+    Undo,
 }
 
 /// Repairs what an interrupted conversion of these disks left. The disks are locked for reading.
@@ -25,8 +43,8 @@ pub(crate) fn recover(
     overlay_dir: Option<&Path>,
     observer: &dyn Observer,
     timings: &mut Timings,
-) -> Result<Recovered> {
-    let (mut is_finished, mut recovered) = (false, Recovered::default());
+) -> Result<Recovery> {
+    let mut recovery = Recovery::default();
     for index in 0..disks.len() {
         let Some(disk) = disks.get(index) else { continue };
         let Some(journal) = Journal::of(&disk.path, overlay_dir)? else { continue };
@@ -34,24 +52,25 @@ pub(crate) fn recover(
             observer.event(&Event::Started(Stage::Recover));
             finish_interrupted(disks, &journal, observer, timings)?;
             observer.event(&Event::Log("an interrupted commit was finished"));
-            is_finished = true;
-            recovered.undo |= journal.work == Work::Undo;
+            let is_undo = journal.work == Work::Undo;
+            recovery.finished = Some(if is_undo { Finished::Undo } else { Finished::Conversion });
         } else {
-            journal.forget(&disk.path)?;
+            recovery.removed.extend(journal.forget(&disk.path)?);
         }
     }
     for disk in disks.iter() {
-        let left = places::leftovers(&disk.path, overlay_dir);
         // A disk on a medium that cannot be written has no such file beside it either.
-        let removed = left.iter().filter(|path| is_leftover(path) && remove(path).is_ok()).count();
-        if removed > 0 {
+        let left = places::leftovers(&disk.path, overlay_dir).into_iter();
+        let removed: Vec<PathBuf> = left.filter(|path| is_leftover(path) && remove(path).is_ok()).collect();
+        if !removed.is_empty() {
             observer.event(&Event::Log("what a conversion that was killed had left was removed"));
+            recovery.removed.extend(removed);
         }
     }
-    if is_finished {
+    if recovery.finished.is_some() {
         disks.iter_mut().try_for_each(Disk::reopen)?;
     }
-    Ok(recovered)
+    Ok(recovery)
 }
 
 fn finish_interrupted(

@@ -4,8 +4,6 @@ use crate::commit::UndoFile;
 use crate::confine::Confinement;
 use crate::disks::ImageFormat;
 use crate::observe::{Cancel, Observer, Silent};
-use guestconv_core::description::Choices;
-use guestconv_core::plan::PlanOptions;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,13 +55,9 @@ impl fmt::Debug for Options {
     }
 }
 
-/// How a guest is converted. Choices and options are those that the plan was made with: verify plans again with them.
+/// How a plan is carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConvertOptions {
-    /// A driver for each device, or its removal.
-    pub choices: Choices,
-    /// What else the plan was made with.
-    pub plan: PlanOptions,
     /// Whether the conversion can be undone.
     pub undo: UndoFile,
     /// New images to write, one for each disk in order; then the disks themselves are never written. Empty: the disks are
@@ -71,6 +65,18 @@ pub struct ConvertOptions {
     pub output: Vec<PathBuf>,
     /// The format of the new images; `None`: that of each disk.
     pub output_format: Option<ImageFormat>,
+    /// Whether the record of the conversion has the hashes of the disks.
+    pub disk_hashes: DiskHashes,
+}
+
+/// Whether whole disks are hashed, before and after a conversion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiskHashes {
+    /// They are not: it would take longer than the conversion.
+    #[default]
+    Leave,
+    /// They are, as the guest sees them.
+    Make,
 }
 
 /// A disk of an opened guest.

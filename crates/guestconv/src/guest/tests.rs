@@ -158,6 +158,7 @@ fn plan_of(changes: &[Change]) -> Plan {
     serde_json::from_value(json!({
         "schema": 1,
         "target": "kvm",
+        "wishes": { "devices": [], "nics": [], "rebuild": "append" },
         "roots": [{"device": "/dev/sda", "subvolume": null,
                    "mounts": [{"mountpoint": "/", "device": "/dev/sda", "subvolume": null}]}],
         "steps": [{"id": "test/step", "root": 0, "why": "a test", "changes": changes}],

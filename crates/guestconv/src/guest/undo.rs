@@ -1,7 +1,7 @@
 //! The way back of a guest: its conversion is undone, or what that needs is given up.
 
 use super::Guest;
-use crate::commit::{self, UndoOptions};
+use crate::commit::{self, Finished, UndoOptions};
 use crate::disks::Disk;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -18,8 +18,8 @@ impl Guest {
     /// `undo-disk-changed` if a disk was written since, unless that is forced: nothing was changed. [`ErrorKind::Commit`]
     /// if it was interrupted: then the next open finishes it.
     pub fn undo(&mut self, options: &UndoOptions) -> Result<()> {
-        if self.recovered.undo && self.undo_files().is_empty() {
-            self.recovered.undo = false;
+        if self.recovery.finished == Some(Finished::Undo) && self.undo_files().is_empty() {
+            self.recovery.finished = None;
             return Ok(()); // opening finished an undo that was interrupted
         }
         let begun = self.started(Stage::Undo);

@@ -91,6 +91,7 @@ pub(crate) fn some_plan() -> guestconv_core::plan::Plan {
     serde_json::from_value(serde_json::json!({
         "schema": 1,
         "target": "kvm",
+        "wishes": { "devices": [], "nics": [], "rebuild": "append" },
         "roots": [{"device": "/dev/sda1", "subvolume": null, "mounts": []}],
         "steps": [{"id": "test/step", "root": 0, "why": "a test", "changes": [
             {"change": "write", "path": "/a", "before": null, "after": "x"}

@@ -1,6 +1,6 @@
 //! A plan reads as a reviewer would write it.
 
-use super::super::{PLAN_SCHEMA, PlanRoot};
+use super::super::{PLAN_SCHEMA, PlanRoot, Wishes};
 use super::*;
 use crate::change::{AddedModule, AddedText};
 use crate::hardware::{HardwareDisk, HardwareNic};
@@ -18,6 +18,7 @@ fn plan(steps: Vec<Step>) -> Plan {
     Plan {
         schema: PLAN_SCHEMA,
         target: "kvm".into(),
+        wishes: Wishes::default(),
         roots: vec![root("/dev/sda1"), root("/dev/sda2")],
         steps,
         hardware: Hardware {

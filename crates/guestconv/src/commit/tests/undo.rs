@@ -191,9 +191,9 @@ fn a_killed_undo_is_finished_by_the_next_open_or_had_not_begun() {
             drop(disks);
 
             let mut disks = disks::open(&specs).unwrap();
-            let recovered = commit::recover(&mut disks, None, &Silent, &mut Timings::default()).unwrap();
+            let recovery = commit::recover(&mut disks, None, &Silent, &mut Timings::default()).unwrap();
             drop(disks);
-            assert_eq!(recovered.undo, has_begun, "{case}");
+            assert_eq!(recovery.finished, has_begun.then_some(commit::Finished::Undo), "{case}");
             if !has_begun {
                 undo(&specs, false).unwrap();
             }

@@ -1,0 +1,68 @@
+//! A plan as a document: what `plan --json` writes can be kept, reviewed, signed, and handed back to be carried out.
+
+use super::{PLAN_SCHEMA, Plan, PlanError};
+use crate::tree::Hashing;
+
+impl Plan {
+    /// Returns the plan as JSON with a line feed at its end, byte for byte what `plan --json` writes.
+    pub fn to_document(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a plan has no key that is no text");
+        text.push('\n');
+        text
+    }
+
+    /// Returns the plan of a document that [`Plan::to_document`] made.
+    ///
+    /// # Errors
+    /// `plan-invalid` if it is none, or of another version.
+    pub fn of_document(text: &str) -> Result<Self, PlanError> {
+        let invalid = |why: String| {
+            PlanError::new(
+                "plan-invalid",
+                format!("the plan cannot be read: {why}; hand in what plan --json wrote"),
+            )
+        };
+        let plan: Self = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        if plan.schema != PLAN_SCHEMA {
+            return Err(invalid(format!("its schema is {}, and only {PLAN_SCHEMA} is known", plan.schema)));
+        }
+        Ok(plan)
+    }
+
+    /// Returns the SHA-256 of the document, in lower-case hex: what `sha256sum` says of the file.
+    pub fn sha256(&self) -> String {
+        let mut hashing = Hashing::default();
+        hashing.update(self.to_document().as_bytes());
+        hashing.finish().sha256
+    }
+
+    /// Fails unless this plan, which was kept, is still what planning with the same wishes gives.
+    ///
+    /// # Errors
+    /// `plan-outdated`, and where the two part.
+    pub fn require_same(&self, now: &Self) -> Result<(), PlanError> {
+        if self == now {
+            return Ok(());
+        }
+        let steps = self.steps.iter().zip(&now.steps).find(|(kept, now)| kept != now);
+        let where_they_part = match steps {
+            Some((kept, now)) if kept.id == now.id => format!("the step {} is another one now", kept.id),
+            Some((kept, now)) => {
+                format!("where the plan has the step {}, the guest needs {} now", kept.id, now.id)
+            }
+            None => match (self.steps.get(now.steps.len()), now.steps.get(self.steps.len())) {
+                (Some(gone), _) => format!("the guest does not need the step {} now", gone.id),
+                (_, Some(new)) => format!("the guest needs the step {}, too, now", new.id),
+                _ => "the steps are the same, but not the hardware, the systems or the findings".to_owned(),
+            },
+        };
+        let message = format!(
+            "the plan is not what this guest needs: {where_they_part}; the guest was changed since, or it is another guest \
+             or another version of guestconv: plan again, and look at the new plan"
+        );
+        Err(PlanError::new("plan-outdated", message))
+    }
+}
+
+#[cfg(test)]
+mod tests;
