@@ -10,6 +10,8 @@ mod commit;
 mod confine;
 mod disks;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod guest;
 mod host;
 mod observe;

@@ -4,6 +4,7 @@
 mod cpu;
 mod find;
 mod initramfs;
+mod lies;
 mod life;
 mod private;
 mod process;
@@ -13,6 +14,8 @@ mod tests;
 
 pub use find::APPLIANCE_VARIABLE;
 pub(crate) use private::PrivateDir;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use {lies::Asked, lies::require_none, reply::Incoming};
 
 use crate::confine::{Confinement, Host};
 use crate::disks::{Disk, Durability, Server, View};
@@ -24,6 +27,8 @@ use guestconv_core::change::Change;
 use guestconv_core::finding::Finding;
 use guestconv_core::plan::Plan;
 use guestconv_core::protocol::{Answer, REQUEST_FILE, Reply, Request, Task, VERSION};
+#[cfg(not(any(test, feature = "fuzzing")))]
+use lies::Asked;
 use process::{FILE_CAP_BYTES, Process, Start};
 use std::fs;
 use std::path::Path;
@@ -87,10 +92,10 @@ impl Runner {
             task: job.task,
         };
         let runs_program = runs_program(&request.task);
-        let request = serde_json::to_vec(&request).map_err(|error| {
+        let document = serde_json::to_vec(&request).map_err(|error| {
             Error::new(ErrorKind::Bug, "request-failed", "cannot write the request").caused_by(error)
         })?;
-        let initramfs = initramfs::in_memory(&self.agent, REQUEST_FILE, &request).map_err(|error| {
+        let initramfs = initramfs::in_memory(&self.agent, REQUEST_FILE, &document).map_err(|error| {
             Error::io("initramfs-failed", "make the appliance's initramfs in memory", error)
         })?;
         let directory = PrivateDir::new(FILE_CAP_BYTES)?;
@@ -119,6 +124,9 @@ impl Runner {
         servers.into_iter().try_for_each(Server::finish)?;
         let host = ended.host;
         let reply = ended.reply(was_served)?;
+        let disks = job.disks.iter().zip(job.views).map(|(disk, view)| (disk.name.as_str(), view.size()));
+        let asked = Asked { task: &request.task, disks: &disks.collect::<Vec<_>>() };
+        lies::require_none(&reply.answer, &asked)?;
         note_times(&reply, job.stage, begun.elapsed(), timings);
         match reply.answer {
             Answer::Failure(failure) => Err(Error::new(ErrorKind::Guest, failure.code, failure.message)),

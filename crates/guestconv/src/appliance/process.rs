@@ -93,6 +93,8 @@ impl Process {
             .arg(format!("mem={MEMORY_MIB}M"))
             .arg(format!("initrd=/proc/self/fd/{}", start.initramfs.as_raw_fd()))
             .args(["lpj=5000000", "seccomp=auto", "quiet", "con=null", "con0=null", "ssl=null"])
+            // What the kernel says, an oops and a panic too, goes to its standard output, whatever the console's name.
+            .arg("console=stderr0")
             // JFS would take tables for many writers at once, which cost time at every start.
             .args(["jfs.nTxBlock=128", "jfs.nTxLock=1024"])
             .arg(format!("ssl0=fd:{}", theirs.as_raw_fd()))
@@ -102,7 +104,7 @@ impl Process {
             .env("TMPDIR", directory)
             .current_dir(directory)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(their_messages.try_clone().map_err(failed)?)
             .stderr(their_messages)
             .process_group(0);
         let rights = Rights {
@@ -332,7 +334,9 @@ fn looking_at(said: &str) -> String {
 }
 
 fn last_words(said: &str) -> String {
-    let mut lines: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(8).collect();
+    // The addresses of a backtrace tell nobody anything without the kernel at hand.
+    let is_telling = |line: &&str| !line.trim().is_empty() && !line.contains("[<");
+    let mut lines: Vec<&str> = said.lines().rev().filter(is_telling).take(8).collect();
     lines.reverse();
     if lines.is_empty() { String::new() } else { format!("; its last words: {}", lines.join(" / ")) }
 }

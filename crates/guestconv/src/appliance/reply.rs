@@ -10,6 +10,11 @@ const LENGTH_BYTES: usize = 9;
 const NOISE_CAP_BYTES: usize = 4096;
 /// How many signs of life may come, one byte each: for days.
 const SIGNS_CAP: usize = 1 << 20;
+/// The most values that a reply may hold: each becomes some dozens of bytes of memory, however short its text is. A guest
+/// of a million files has that many lines in its manifest.
+const VALUES_CAP: usize = 2_000_000;
+/// How deep they may lie; ours lie a dozen deep.
+const DEPTH_CAP: usize = 64;
 
 /// A reply as it comes in.
 #[derive(Debug, Default)]
@@ -82,6 +87,7 @@ impl Incoming {
     pub(crate) fn parse(&self) -> Result<Reply> {
         let body = self.body.filter(|_| self.is_complete()).ok_or_else(|| nonsense("it is cut off"))?;
         let json = self.bytes.get(body.start..body.end).unwrap_or_default();
+        require_shape(json)?;
         let reply: Reply =
             serde_json::from_slice(json).map_err(|error| nonsense("it cannot be read").caused_by(error))?;
         if reply.version != VERSION {
@@ -93,6 +99,30 @@ impl Incoming {
         }
         Ok(reply)
     }
+}
+
+/// Fails if a text of JSON has too many values, or they lie too deep. Nothing is made of it yet.
+fn require_shape(json: &[u8]) -> Result<()> {
+    let (mut values, mut depth, mut is_text, mut is_escaped) = (0, 0usize, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            _ if is_text => {}
+            b',' | b':' => values += 1,
+            b'[' | b'{' => {
+                values += 1;
+                depth += 1;
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if values > VALUES_CAP || depth > DEPTH_CAP {
+            return Err(nonsense("it has too many values, or they lie too deep"));
+        }
+    }
+    Ok(())
 }
 
 fn nonsense(why: &str) -> Error {
@@ -139,6 +169,9 @@ mod tests {
             (vec![&too_long], nonsense),
             (vec![&[REPLY_MAGIC, b"0000+001\n1"].concat()], nonsense),
             (vec![&framed("{}")], nonsense),
+            (vec![&framed(&json.replace("\"a\"", &["\"\""; 2_000_000].join(",")))], nonsense),
+            (vec![&framed(&json.replace("\"a\"", &["\"[,\\\",\""; 200_000].join(",")))], None),
+            (vec![&framed(&json.replace("\"a\"", &"[".repeat(100)))], nonsense),
             (vec![&framed(&json.replace('{', "{\"more\":1,"))], nonsense),
             (vec![&framed(&json.replace(VERSION, "0.0.9"))], version),
         ] {

@@ -32,6 +32,7 @@ fn every_way_to_end_has_its_code_and_leaves_nothing() {
         ("old", &options, "appliance-version"),
         ("failure", &options, "tested"),
         ("memory", &options, "appliance-out-of-memory"),
+        ("liar", &options, "appliance-reply"),
         ("large", &options, "appliance-reply"), // the answer to another question, 30 MiB of it
     ] {
         let begun = Instant::now();

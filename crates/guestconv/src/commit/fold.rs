@@ -1,7 +1,7 @@
 //! Folding one overlay into its disk: only what the overlay holds, and of that only what differs. Doing it twice does
 //! nothing the second time.
 
-use crate::disks::Image;
+use crate::disks::{self, Image};
 use imago::ShallowMapping;
 use std::io;
 
@@ -74,7 +74,7 @@ pub(super) fn held(overlay: &Image, offset: u64) -> io::Result<(Held, u64)> {
 
 /// Writes zeroes; returns how many bytes were written.
 pub(super) fn write_zeroes(target: &Image, offset: u64, length: u64) -> io::Result<u64> {
-    match target.write_zeroes(offset, length) {
+    match disks::write_zeroes(target, offset, length) {
         Ok(()) => Ok(length),
         // The first version of qcow2 has no zeroes in its map.
         Err(error) if error.kind() == io::ErrorKind::Unsupported => copy(target, offset, length, |new, _| {

@@ -8,6 +8,8 @@
 //! finishes it (`recover`). An undo is a commit, too, whose overlays are the undo files.
 
 mod fold;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod head;
 mod journal;
 mod laid_out;

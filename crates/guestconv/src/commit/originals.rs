@@ -3,7 +3,7 @@
 use super::fold::{Held, held};
 use super::laid_out::LaidOut;
 use crate::disks::overlay::CLUSTER_BYTES;
-use crate::disks::{Disk, Extent, Image};
+use crate::disks::{self, Disk, Extent, Image};
 use sha2::{Digest, Sha256};
 use std::io;
 
@@ -60,7 +60,7 @@ fn save_range(disk: &Disk, undo: &Image, offset: u64, end: u64) -> io::Result<()
 
 fn save_cluster(undo: &Image, old: &[u8], at: u64) -> io::Result<()> {
     match old.iter().all(|byte| *byte == 0) {
-        true => undo.write_zeroes(at, u64::try_from(old.len()).map_err(io::Error::other)?),
+        true => disks::write_zeroes(undo, at, u64::try_from(old.len()).map_err(io::Error::other)?),
         false => undo.write(old, at),
     }
 }

@@ -2,14 +2,20 @@
 
 mod chain;
 mod extent;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod image;
 mod lock;
+mod memory;
 pub(crate) mod overlay;
 mod qcow2;
 mod request;
+mod ring;
 mod server;
+mod session;
 mod spec;
 mod view;
+mod zeroes;
 
 pub(crate) use extent::{Extent, of_file as file_extent};
 pub use image::ImageFormat;
@@ -19,6 +25,7 @@ pub(crate) use overlay::new_image;
 pub(crate) use server::{Durability, Server};
 pub use spec::{DiskSpec, Format};
 pub(crate) use view::{Part, View};
+pub(crate) use zeroes::write_zeroes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Traffic;

@@ -4,21 +4,23 @@
 //! Specified in virtio 1.2, section 5.2.6.
 
 use super::Counters;
+use super::memory::{Memory, NotThere};
+use super::ring::Descriptor;
 use super::view::View;
 use imago::io_buffers::{IoVector, IoVectorMut};
 use std::io;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use virtio_bindings::virtio_blk::{
     VIRTIO_BLK_S_IOERR, VIRTIO_BLK_S_OK, VIRTIO_BLK_S_UNSUPP, VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_FLUSH,
     VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_WRITE_ZEROES,
 };
-use virtio_queue::desc::split::Descriptor;
-use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, VolatileSlice};
 
 /// The sector of virtio-blk, whatever the disk's own.
 pub(super) const SECTOR_BYTES: u64 = 512;
 /// The most data segments of a request, as the device's configuration says.
 pub(super) const SEGMENTS_CAP: usize = 126;
+/// The most data of a request: what Linux asks at once is 4 MiB at most (`BLK_DEF_MAX_SECTORS_CAP`).
+const DATA_CAP_BYTES: u64 = 8 << 20;
 /// The most ranges of one request for zeroes or discard.
 pub(super) const RANGES_CAP: u32 = 8;
 /// The most sectors of one such range: 32 MiB.
@@ -30,14 +32,33 @@ pub(super) struct Target<'a> {
     pub(super) counters: &'a Counters,
     /// Whether a flush of the appliance must reach the overlay's file.
     pub(super) flushes: bool,
+    /// Whether nobody waits for it any more.
+    pub(super) is_stopped: &'a AtomicBool,
+    /// Grows with every request that begins and ends.
+    pub(super) signs: &'a AtomicU64,
 }
 
 /// What came of a request.
+#[derive(Debug)]
 pub(super) struct Answer {
     /// Bytes that were written into the appliance's memory, with the status.
     pub(super) written_bytes: u32,
     /// The host's error, if it was the host that failed and not the request.
     pub(super) host_error: Option<io::Error>,
+}
+
+/// Where data is on its way between disk and memory; kept from request to request.
+#[derive(Debug, Default)]
+pub(super) struct Buffer(Vec<u8>);
+
+impl Buffer {
+    fn of(&mut self, length: u64) -> Result<&mut [u8], Failure> {
+        let length = usize::try_from(length).map_err(|_| Failure::Invalid)?;
+        if self.0.len() < length {
+            self.0.resize(length, 0);
+        }
+        self.0.get_mut(..length).ok_or(Failure::Invalid)
+    }
 }
 
 enum Failure {
@@ -52,43 +73,51 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl From<NotThere> for Failure {
+    fn from(_: NotThere) -> Self {
+        Self::Invalid
+    }
+}
+
 /// Carries out the request in a descriptor chain; `None` if the chain has no place for a status.
 pub(super) fn carry_out(
     target: &Target<'_>,
-    memory: &GuestMemoryMmap,
+    memory: &Memory,
     chain: &[Descriptor],
+    buffer: &mut Buffer,
 ) -> Option<Answer> {
     let (head, rest) = chain.split_first()?;
     let (status, data) = rest.split_last()?;
-    if !status.is_write_only() || status.len() < 1 || head.is_write_only() {
+    if !status.is_written || status.length < 1 || head.is_written {
         return None;
     }
     target.counters.requests.fetch_add(1, Ordering::Relaxed);
-    let (code, data_bytes, host_error) = match answer(target, memory, head, data) {
+    let (code, data_bytes, host_error) = match answer(target, memory, head, data, buffer) {
         Ok(bytes) => (VIRTIO_BLK_S_OK, bytes, None),
         Err(Failure::Unsupported) => (VIRTIO_BLK_S_UNSUPP, 0, None),
         Err(Failure::Invalid) => (VIRTIO_BLK_S_IOERR, 0, None),
         Err(Failure::Host(error)) => (VIRTIO_BLK_S_IOERR, 0, Some(error)),
     };
     let code = u8::try_from(code).unwrap_or(1);
-    memory.write_obj(code, status.addr()).ok()?;
+    memory.write(status.address, &[code]).ok()?;
     Some(Answer { written_bytes: data_bytes.saturating_add(1), host_error })
 }
 
 fn answer(
     target: &Target<'_>,
-    memory: &GuestMemoryMmap,
+    memory: &Memory,
     head: &Descriptor,
     data: &[Descriptor],
+    buffer: &mut Buffer,
 ) -> Result<u32, Failure> {
-    if head.len() < 16 || data.len() > SEGMENTS_CAP {
+    if head.length < 16 || data.len() > SEGMENTS_CAP {
         return Err(Failure::Invalid);
     }
-    let kind: u32 = memory.read_obj(head.addr()).map_err(|_| Failure::Invalid)?;
-    let sector: u64 = memory.read_obj(after(head.addr(), 8)?).map_err(|_| Failure::Invalid)?;
-    match kind {
-        VIRTIO_BLK_T_IN => read(target, memory, sector, data),
-        VIRTIO_BLK_T_OUT => write(target, memory, sector, data),
+    let kind = memory.number::<4>(head.address)?;
+    let sector = memory.number::<8>(after(head.address, 8)?)?;
+    match u32::try_from(kind).map_err(|_| Failure::Unsupported)? {
+        VIRTIO_BLK_T_IN => read(target, memory, sector, data, buffer),
+        VIRTIO_BLK_T_OUT => write(target, memory, sector, data, buffer),
         VIRTIO_BLK_T_FLUSH => {
             if target.flushes {
                 target.view.flush()?;
@@ -99,11 +128,8 @@ fn answer(
         // A discarded range may read back as anything: what was there is one such thing. The disk is not ours to shrink.
         VIRTIO_BLK_T_DISCARD => Ok(0),
         VIRTIO_BLK_T_GET_ID => {
-            let place =
-                data.first().filter(|d| d.is_write_only() && d.len() >= 20).ok_or(Failure::Invalid)?;
-            memory
-                .write_slice(b"guestconv\0\0\0\0\0\0\0\0\0\0\0", place.addr())
-                .map_err(|_| Failure::Invalid)?;
+            let place = data.first().filter(|d| d.is_written && d.length >= 20).ok_or(Failure::Invalid)?;
+            memory.write(place.address, b"guestconv\0\0\0\0\0\0\0\0\0\0\0")?;
             Ok(20)
         }
         _ => Err(Failure::Unsupported),
@@ -112,64 +138,84 @@ fn answer(
 
 fn read(
     target: &Target<'_>,
-    memory: &GuestMemoryMmap,
+    memory: &Memory,
     sector: u64,
     data: &[Descriptor],
+    buffer: &mut Buffer,
 ) -> Result<u32, Failure> {
-    if !data.iter().all(Descriptor::is_write_only) {
+    if !data.iter().all(|descriptor| descriptor.is_written) {
         return Err(Failure::Invalid);
     }
-    let slices = slices(memory, data)?;
-    let (offset, length) = range(target, sector, total(data)?)?;
-    let (vector, _guard) = IoVectorMut::from_volatile_slice(slices.as_slice());
-    target.view.readv(vector, offset)?;
+    let (offset, length) = range(target, sector, total(memory, data)?)?;
+    let bytes = buffer.of(length)?;
+    target.view.readv(IoVectorMut::from(&mut *bytes), offset)?;
+    let mut rest = &*bytes;
+    for descriptor in data {
+        let (piece, after) = rest.split_at_checked(size(descriptor)?).ok_or(Failure::Invalid)?;
+        memory.write(descriptor.address, piece)?;
+        rest = after;
+    }
     target.counters.read_bytes.fetch_add(length, Ordering::Relaxed);
     u32::try_from(length).map_err(|_| Failure::Invalid)
 }
 
 fn write(
     target: &Target<'_>,
-    memory: &GuestMemoryMmap,
+    memory: &Memory,
     sector: u64,
     data: &[Descriptor],
+    buffer: &mut Buffer,
 ) -> Result<u32, Failure> {
-    if data.iter().any(Descriptor::is_write_only) {
+    if data.iter().any(|descriptor| descriptor.is_written) {
         return Err(Failure::Invalid);
     }
-    let slices = slices(memory, data)?;
-    let (offset, length) = range(target, sector, total(data)?)?;
-    let (vector, _guard) = IoVector::from_volatile_slice(slices.as_slice());
-    target.view.writev(vector, offset)?;
+    let (offset, length) = range(target, sector, total(memory, data)?)?;
+    let bytes = buffer.of(length)?;
+    let mut rest = &mut *bytes;
+    for descriptor in data {
+        let (piece, after) = rest.split_at_mut_checked(size(descriptor)?).ok_or(Failure::Invalid)?;
+        memory.read(descriptor.address, piece)?;
+        rest = after;
+    }
+    target.view.writev(IoVector::from(&*bytes), offset)?;
     target.counters.written_bytes.fetch_add(length, Ordering::Relaxed);
     Ok(0)
 }
 
-fn zeroes(target: &Target<'_>, memory: &GuestMemoryMmap, data: &[Descriptor]) -> Result<u32, Failure> {
+fn zeroes(target: &Target<'_>, memory: &Memory, data: &[Descriptor]) -> Result<u32, Failure> {
     let [ranges] = data else { return Err(Failure::Invalid) };
-    if ranges.is_write_only() || !ranges.len().is_multiple_of(16) || ranges.len() / 16 > RANGES_CAP {
+    let length = ranges.length;
+    if ranges.is_written || !length.is_multiple_of(16) || length / 16 > RANGES_CAP {
         return Err(Failure::Invalid);
     }
-    for index in 0..u64::from(ranges.len() / 16) {
-        let at = after(ranges.addr(), index * 16)?;
-        let sector: u64 = memory.read_obj(at).map_err(|_| Failure::Invalid)?;
-        let sectors: u32 = memory.read_obj(after(at, 8)?).map_err(|_| Failure::Invalid)?;
-        if sectors > RANGE_SECTORS_CAP {
+    for index in 0..u64::from(length / 16) {
+        let at = after(ranges.address, index * 16)?;
+        let sector = memory.number::<8>(at)?;
+        let sectors = memory.number::<4>(after(at, 8)?)?;
+        if sectors > u64::from(RANGE_SECTORS_CAP) {
             return Err(Failure::Invalid);
         }
-        let (offset, length) = range(target, sector, u64::from(sectors) * SECTOR_BYTES)?;
+        let (offset, length) = range(target, sector, sectors * SECTOR_BYTES)?;
         target.view.write_zeroes(offset, length)?;
         target.counters.written_bytes.fetch_add(length, Ordering::Relaxed);
     }
     Ok(0)
 }
 
-fn after(address: GuestAddress, bytes: u64) -> Result<GuestAddress, Failure> {
-    address.0.checked_add(bytes).map(GuestAddress).ok_or(Failure::Invalid)
+fn after(address: u64, bytes: u64) -> Result<u64, Failure> {
+    address.checked_add(bytes).ok_or(Failure::Invalid)
 }
 
-fn total(data: &[Descriptor]) -> Result<u64, Failure> {
-    let total: u64 = data.iter().map(|descriptor| u64::from(descriptor.len())).sum();
-    if total == 0 || !total.is_multiple_of(SECTOR_BYTES) { Err(Failure::Invalid) } else { Ok(total) }
+fn size(descriptor: &Descriptor) -> Result<usize, Failure> {
+    usize::try_from(descriptor.length).map_err(|_| Failure::Invalid)
+}
+
+/// Returns how much data a request has, if all of its segments are memory: nothing is done for one that has none.
+fn total(memory: &Memory, data: &[Descriptor]) -> Result<u64, Failure> {
+    let total: u64 = data.iter().map(|descriptor| u64::from(descriptor.length)).sum();
+    let is_there = data.iter().all(|segment| memory.holds(segment.address, segment.length.into()));
+    let is_sound = total > 0 && total <= DATA_CAP_BYTES && total.is_multiple_of(SECTOR_BYTES);
+    if is_sound && is_there { Ok(total) } else { Err(Failure::Invalid) }
 }
 
 /// Returns offset and length in bytes, if they are on the disk.
@@ -177,15 +223,4 @@ fn range(target: &Target<'_>, sector: u64, length: u64) -> Result<(u64, u64), Fa
     let offset = sector.checked_mul(SECTOR_BYTES).ok_or(Failure::Invalid)?;
     let end = offset.checked_add(length).ok_or(Failure::Invalid)?;
     if end > target.view.size() { Err(Failure::Invalid) } else { Ok((offset, length)) }
-}
-
-fn slices<'a>(
-    memory: &'a GuestMemoryMmap,
-    data: &[Descriptor],
-) -> Result<Vec<VolatileSlice<'a, ()>>, Failure> {
-    let slice = |descriptor: &Descriptor| {
-        let length = usize::try_from(descriptor.len()).map_err(|_| Failure::Invalid)?;
-        memory.get_slice(descriptor.addr(), length).map_err(|_| Failure::Invalid)
-    };
-    data.iter().map(slice).collect()
 }

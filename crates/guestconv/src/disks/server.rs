@@ -1,31 +1,19 @@
 //! Serves one disk to the appliance over vhost-user-blk, from a thread of our own process.
 //!
 //! What User Mode Linux needs (tried): the protocol feature BACKEND_REQ, or its interrupt does not come up; the channel
-//! handed to `set_backend_req_fd` kept open, or it takes the disk for removed.
+//! handed over with it kept open, or it takes the disk for removed. Its bell is an eventfd, and ours is one of two sockets.
 
-use super::request::{self, RANGE_SECTORS_CAP, RANGES_CAP, SECTOR_BYTES, SEGMENTS_CAP, Target};
+use super::request::{RANGE_SECTORS_CAP, RANGES_CAP, SECTOR_BYTES, SEGMENTS_CAP, Target};
 use super::view::View;
-use super::{Counters, Disk};
+use super::{Counters, Disk, session};
 use crate::error::{Error, ErrorKind, Result};
 use std::io;
-use std::os::unix::net::UnixStream;
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use vhost::vhost_user::message::{VhostUserProtocolFeatures, VhostUserVirtioFeatures};
-use vhost::vhost_user::{Backend, Listener};
-use vhost_user_backend::{VhostUserBackend, VhostUserDaemon, VringRwLock, VringT};
-use virtio_bindings::virtio_blk::{
-    VIRTIO_BLK_F_BLK_SIZE, VIRTIO_BLK_F_DISCARD, VIRTIO_BLK_F_FLUSH, VIRTIO_BLK_F_SEG_MAX,
-    VIRTIO_BLK_F_WRITE_ZEROES,
-};
-use virtio_bindings::virtio_config::VIRTIO_F_VERSION_1;
-use virtio_bindings::virtio_ring::VIRTIO_RING_F_EVENT_IDX;
-use virtio_queue::QueueT;
-use vm_memory::{GuestAddressSpace, GuestMemoryAtomic, GuestMemoryMmap};
-use vmm_sys_util::epoll::EventSet;
-use vmm_sys_util::event::{EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier};
 
 /// Whether what the appliance flushes must reach the overlay's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,19 +34,17 @@ pub(crate) struct Server {
 impl Server {
     /// Serves `view` for `disk` at the new socket `socket`; one client is accepted.
     pub(crate) fn start(disk: &Disk, view: View, durability: Durability, socket: PathBuf) -> Result<Self> {
-        let device = Arc::new(Device::new(view, Arc::clone(&disk.counters), durability).map_err(starting)?);
-        let memory = GuestMemoryAtomic::new(GuestMemoryMmap::<()>::new());
-        let mut daemon =
-            VhostUserDaemon::new(format!("guestconv-{}", disk.name), Arc::clone(&device), memory)
-                .map_err(|error| starting(io::Error::other(error.to_string())))?;
-        let mut listener =
-            Listener::new(&socket, false).map_err(|error| starting(io::Error::other(error.to_string())))?;
+        let device = Arc::new(Device::new(view, Arc::clone(&disk.counters), durability));
+        let listener = UnixListener::bind(&socket).map_err(starting)?;
         let served = Arc::clone(&device);
         let serve = move || {
             // An appliance that dies closes the socket in the middle of a message: its runner tells that story.
-            if daemon.start(&mut listener).is_ok() {
-                served.is_connected.store(true, Ordering::Relaxed);
-                drop(daemon.wait());
+            if let Ok((stream, _)) = listener.accept()
+                && served.connected(&stream).is_ok()
+            {
+                drop(session::serve(stream, &served));
+                // The appliance is not left waiting for an answer.
+                served.stop();
             }
         };
         let thread = std::thread::Builder::new().name(format!("guestconv-{}", disk.name)).spawn(serve);
@@ -72,7 +58,7 @@ impl Server {
 
     /// Returns whether the appliance ever connected.
     pub(crate) fn was_connected(&self) -> bool {
-        self.device.is_connected.load(Ordering::Relaxed)
+        held(&self.device.connection).is_some()
     }
 
     /// Returns a number that grows with every request that begins and ends.
@@ -86,18 +72,18 @@ impl Server {
     /// The first error of the host: an image that cannot be read, an overlay that cannot grow.
     pub(crate) fn finish(mut self) -> Result<()> {
         self.join();
-        let error = self.device.host_error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let error = held(&self.device.host_error).take();
         error.map_or(Ok(()), |error| {
             Err(Error::io("disk-io-failed", "read the disk or write its overlay", error))
         })
     }
 
     fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            // The thread may still wait for an appliance that never came: one connection, closed at once, wakes it.
-            drop(UnixStream::connect(&self.socket));
-            drop(thread.join());
-        }
+        let Some(thread) = self.thread.take() else { return };
+        self.device.stop();
+        // The thread may still wait for an appliance that never came: one connection, closed at once, wakes it.
+        drop(UnixStream::connect(&self.socket));
+        drop(thread.join());
     }
 }
 
@@ -116,35 +102,34 @@ fn starting(error: io::Error) -> Error {
     .caused_by(error)
 }
 
-struct Device {
+/// The disk as a device, and how its thread is stopped.
+#[derive(Debug)]
+pub(super) struct Device {
     view: View,
     counters: Arc<Counters>,
     durability: Durability,
-    is_connected: AtomicBool,
+    is_stopped: AtomicBool,
     signs: AtomicU64,
+    /// The appliance's, once it came.
+    connection: Mutex<Option<UnixStream>>,
     host_error: Mutex<Option<io::Error>>,
-    memory: RwLock<Option<GuestMemoryAtomic<GuestMemoryMmap>>>,
-    exit: Mutex<Option<(EventConsumer, EventNotifier)>>,
-    back_channel: Mutex<Option<Backend>>,
 }
 
 impl Device {
-    fn new(view: View, counters: Arc<Counters>, durability: Durability) -> io::Result<Self> {
-        Ok(Self {
+    pub(super) fn new(view: View, counters: Arc<Counters>, durability: Durability) -> Self {
+        Self {
             view,
             counters,
             durability,
-            is_connected: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
             signs: AtomicU64::new(0),
-            host_error: Mutex::new(None),
-            memory: RwLock::new(None),
-            exit: Mutex::new(Some(new_event_consumer_and_notifier(EventFlag::NONBLOCK)?)),
-            back_channel: Mutex::new(None),
-        })
+            connection: Mutex::default(),
+            host_error: Mutex::default(),
+        }
     }
 
     /// Returns the device's configuration, virtio 1.2 section 5.2.4.
-    fn config(&self) -> Vec<u8> {
+    pub(super) fn config(&self) -> Vec<u8> {
         let segments = u32::try_from(SEGMENTS_CAP).unwrap_or(1);
         let fields: [(usize, &[u8]); 8] = [
             (0, &(self.view.size() / SECTOR_BYTES).to_le_bytes()),
@@ -165,107 +150,53 @@ impl Device {
         config
     }
 
-    fn note(&self, error: io::Error) {
-        self.host_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-    }
-}
-
-impl VhostUserBackend for Device {
-    type Bitmap = ();
-    type Vring = VringRwLock;
-
-    fn num_queues(&self) -> usize {
-        1
-    }
-
-    fn max_queue_size(&self) -> usize {
-        256
+    /// Returns where requests go.
+    pub(super) fn target(&self) -> Target<'_> {
+        let flushes = self.durability == Durability::File;
+        Target {
+            view: &self.view,
+            counters: &self.counters,
+            flushes,
+            is_stopped: &self.is_stopped,
+            signs: &self.signs,
+        }
     }
 
-    fn features(&self) -> u64 {
-        let bits = [
-            VIRTIO_F_VERSION_1,
-            VIRTIO_BLK_F_FLUSH,
-            VIRTIO_BLK_F_BLK_SIZE,
-            VIRTIO_BLK_F_SEG_MAX,
-            VIRTIO_BLK_F_WRITE_ZEROES,
-            VIRTIO_BLK_F_DISCARD,
-            VIRTIO_RING_F_EVENT_IDX,
-        ];
-        bits.iter().fold(VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits(), |all, bit| all | 1 << bit)
+    /// Takes note of an error of the host.
+    pub(super) fn note(&self, error: io::Error) {
+        held(&self.host_error).get_or_insert(error);
     }
 
-    fn protocol_features(&self) -> VhostUserProtocolFeatures {
-        VhostUserProtocolFeatures::CONFIG
-            | VhostUserProtocolFeatures::MQ
-            | VhostUserProtocolFeatures::BACKEND_REQ
-            | VhostUserProtocolFeatures::REPLY_ACK
+    /// Returns whether serving has to end.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::SeqCst)
     }
 
-    fn set_event_idx(&self, _enabled: bool) {}
-
-    fn set_backend_req_fd(&self, backend: Backend) {
-        *self.back_channel.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend);
-    }
-
-    fn get_config(&self, offset: u32, size: u32) -> Vec<u8> {
-        let (Ok(offset), Ok(size)) = (usize::try_from(offset), usize::try_from(size)) else {
-            return Vec::new();
-        };
-        // A driver that asks for more than there is gets zeroes, of at most the protocol's 256 bytes.
-        self.config()
-            .into_iter()
-            .chain(std::iter::repeat(0))
-            .skip(offset.min(256))
-            .take(size.min(256))
-            .collect()
-    }
-
-    fn update_memory(&self, memory: GuestMemoryAtomic<GuestMemoryMmap>) -> io::Result<()> {
-        *self.memory.write().unwrap_or_else(PoisonError::into_inner) = Some(memory);
+    /// Takes note of the appliance's connection, by which its thread can be woken.
+    ///
+    /// # Errors
+    /// If it comes too late.
+    fn connected(&self, stream: &UnixStream) -> io::Result<()> {
+        let mut connection = held(&self.connection);
+        if self.is_stopped() {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        *connection = Some(stream.try_clone()?);
         Ok(())
     }
 
-    fn exit_event(&self, _thread: usize) -> Option<(EventConsumer, EventNotifier)> {
-        self.exit.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn handle_event(
-        &self,
-        _event: u16,
-        _set: EventSet,
-        vrings: &[VringRwLock],
-        _thread: usize,
-    ) -> io::Result<()> {
-        let guard = self.memory.read().unwrap_or_else(PoisonError::into_inner);
-        let memory = guard.as_ref().ok_or(io::ErrorKind::NotConnected)?.memory();
-        let vring = vrings.first().ok_or(io::ErrorKind::NotConnected)?;
-        let flushes = self.durability == Durability::File;
-        let target = Target { view: &self.view, counters: &self.counters, flushes };
-        loop {
-            vring.disable_notification().map_err(io::Error::other)?;
-            let mut any = false;
-            loop {
-                let chain = vring.get_mut().get_queue_mut().pop_descriptor_chain(&*memory);
-                let Some(chain) = chain else { break };
-                let head = chain.head_index();
-                let descriptors: Vec<_> = chain.collect();
-                self.signs.fetch_add(1, Ordering::Relaxed);
-                let answer = request::carry_out(&target, &memory, &descriptors);
-                let written_bytes = answer.as_ref().map_or(0, |answer| answer.written_bytes);
-                if let Some(error) = answer.and_then(|answer| answer.host_error) {
-                    self.note(error);
-                }
-                self.signs.fetch_add(1, Ordering::Relaxed);
-                vring.add_used(head, written_bytes).map_err(io::Error::other)?;
-                any = true;
-            }
-            if any && vring.needs_notification().map_err(io::Error::other)? {
-                vring.signal_used_queue()?;
-            }
-            if !vring.enable_notification().map_err(io::Error::other)? {
-                return Ok(());
-            }
+    /// Ends serving: whatever the thread waits for at the socket is over. The appliance might have hidden the other end in
+    /// the very socket, so that it stays open when it is gone.
+    fn stop(&self) {
+        let connection = held(&self.connection);
+        self.is_stopped.store(true, Ordering::SeqCst);
+        if let Some(stream) = &*connection {
+            // It may have closed it.
+            let _ = stream.shutdown(Shutdown::Both);
         }
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,6 +2,7 @@
 
 use super::image::Image;
 use super::overlay;
+use super::zeroes::write_zeroes;
 use crate::error::Result;
 use imago::io_buffers::{IoVector, IoVectorMut};
 use std::io;
@@ -65,7 +66,7 @@ impl View {
     pub(super) fn write_zeroes(&self, offset: u64, length: u64) -> io::Result<()> {
         self.spans(offset, length)?
             .into_iter()
-            .try_for_each(|(image, at, length)| image.write_zeroes(at, length))
+            .try_for_each(|(image, at, length)| write_zeroes(image, at, length))
     }
 
     pub(super) fn flush(&self) -> io::Result<()> {

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long one look at the line waits for something to come.
 pub(super) const TICK: Duration = Duration::from_millis(100);
 
+/// How much of what it said is kept byte for byte: a guest may say things for as long as it is let.
+const LOG_CAP_BYTES: usize = 16 << 20;
+
 /// The line to a guest's console.
 pub(super) struct Line {
     /// `None`: the guest has no console, or it was closed.
@@ -18,7 +21,7 @@ pub(super) struct Line {
     cancel: Cancel,
     /// What the console said.
     pub(super) console: Console,
-    /// The same, byte for byte.
+    /// The same, byte for byte; of much, the end.
     pub(super) log: Vec<u8>,
 }
 
@@ -51,9 +54,13 @@ impl Line {
             self.stream = None;
         }
         let came = buffer.get(..count).unwrap_or_default();
-        self.log.extend_from_slice(came);
-        self.console.push(came);
+        self.note(came);
         Ok(count > 0)
+    }
+
+    fn note(&mut self, came: &[u8]) {
+        keep(&mut self.log, came);
+        self.console.push(came);
     }
 
     /// Types a line of text; what cannot be typed is not answered.
@@ -84,5 +91,28 @@ impl Line {
             }
             self.listen()?;
         }
+    }
+}
+
+/// Adds to a log, of which the end is kept.
+fn keep(log: &mut Vec<u8>, came: &[u8]) {
+    log.extend_from_slice(came);
+    if log.len() > LOG_CAP_BYTES {
+        log.drain(..log.len() - LOG_CAP_BYTES / 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_that_talks_without_end_fills_no_memory() {
+        let mut log = Vec::new();
+        for piece in 0..20u8 {
+            keep(&mut log, &vec![b'a' + piece; 1 << 20]);
+        }
+        assert!(log.len() <= LOG_CAP_BYTES && log.capacity() <= 2 * LOG_CAP_BYTES);
+        assert_eq!(log.last(), Some(&b't'), "the end is kept");
     }
 }

@@ -102,7 +102,7 @@ pub(super) fn run(
     line.until(from, limit, output)
 }
 
-fn answers(text: &str) -> Answers {
+pub(super) fn answers(text: &str) -> Answers {
     let mut answers = Answers::default();
     let is_said = |word: &str| !word.is_empty();
     for line in text.lines() {
@@ -132,7 +132,7 @@ fn answers(text: &str) -> Answers {
     answers
 }
 
-fn output(text: &str) -> Option<CommandOutput> {
+pub(super) fn output(text: &str) -> Option<CommandOutput> {
     let (_, rest) = text.split_once("@begin\n")?;
     let (output, status) = rest.rsplit_once("@status ")?;
     let (status, _) = status.split_once('\n')?;

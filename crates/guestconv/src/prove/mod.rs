@@ -11,6 +11,8 @@ mod console;
 mod error;
 mod evidence;
 mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod line;
 mod login;
 mod machine;

@@ -1,13 +1,15 @@
 //! QEMU's monitor (QMP): JSON lines. We ask for the screen, as a picture and as the text of the VGA's text mode.
 
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 /// How long QEMU may take to answer; a picture of a busy machine takes a second.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+/// The longest line that is read: a dump of the text mode has 30 KiB.
+const LINE_CAP_BYTES: u64 = 1 << 20;
 /// The text mode's memory: 25 lines of 80 cells of two bytes, character and colour.
 const SCREEN: &str = "xp /4000bx 0xb8000";
 const COLUMNS: usize = 80;
@@ -23,9 +25,7 @@ impl Monitor {
     pub(super) fn greet(stream: UnixStream) -> Option<Self> {
         stream.set_read_timeout(Some(ANSWER_LIMIT)).ok()?;
         let mut monitor = Self { reader: BufReader::new(stream) };
-        let mut greeting = String::new();
-        monitor.reader.read_line(&mut greeting).ok()?;
-        serde_json::from_str::<Value>(&greeting).ok()?.get("QMP")?;
+        monitor.line()?.get("QMP")?;
         monitor.ask(&json!({"execute": "qmp_capabilities"}))?;
         Some(monitor)
     }
@@ -43,16 +43,19 @@ impl Monitor {
         text_of(answer.as_str()?)
     }
 
+    /// Returns what QEMU says next; `None` if it closed the monitor, or says what is none of it.
+    fn line(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        (&mut self.reader).take(LINE_CAP_BYTES).read_line(&mut line).ok()?;
+        serde_json::from_str(&line).ok()
+    }
+
     fn ask(&mut self, question: &Value) -> Option<Value> {
         let mut line = question.to_string();
         line.push('\n');
         self.reader.get_mut().write_all(line.as_bytes()).ok()?;
         loop {
-            let mut line = String::new();
-            if self.reader.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            let answer: Value = serde_json::from_str(&line).ok()?;
+            let answer = self.line()?;
             // Between question and answer there may be events.
             if let Some(value) = answer.get("return") {
                 return Some(value.clone());
@@ -65,7 +68,7 @@ impl Monitor {
 }
 
 /// Returns the lines of a text screen from the monitor's dump of its memory; `None` if that is no text.
-fn text_of(dump: &str) -> Option<Vec<String>> {
+pub(super) fn text_of(dump: &str) -> Option<Vec<String>> {
     let bytes: Vec<u8> = dump
         .lines()
         .filter_map(|line| line.split_once(": "))
@@ -134,5 +137,16 @@ mod tests {
         ] {
             assert_eq!(text_of(&dump), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_line_without_end_is_none() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let says = std::thread::spawn(move || {
+            // Whoever does not want to hear more hangs up.
+            while theirs.write_all(&[b'x'; 64 << 10]).is_ok() {}
+        });
+        assert!(Monitor::greet(ours).is_none());
+        says.join().unwrap();
     }
 }

@@ -76,7 +76,7 @@ impl Drop for Peers {
 }
 
 /// The peer of one card.
-struct Peer {
+pub(super) struct Peer {
     mac: Mac,
     /// What we are called on this wire, and what the guest may have of us.
     address: Ipv4Addr,
@@ -88,7 +88,7 @@ struct Peer {
 }
 
 impl Peer {
-    fn new(index: usize, expected: Vec<IpAddr>, heard: Arc<Mutex<Heard>>) -> Self {
+    pub(super) fn new(index: usize, expected: Vec<IpAddr>, heard: Arc<Mutex<Heard>>) -> Self {
         let number = u8::try_from(index + 2).unwrap_or(u8::MAX);
         Self {
             mac: [2, 0x67, 0x63, 0, 0, number],
@@ -124,7 +124,7 @@ impl Peer {
     }
 
     /// Takes note of a frame from the guest and returns what is answered.
-    fn answers(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
+    pub(super) fn answers(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
         let Some(frame) = frames::parse(frame) else { return Vec::new() };
         self.guest = Some(frame.source);
         if let Ok(mut heard) = self.heard.lock() {
@@ -170,7 +170,7 @@ impl Peer {
     }
 
     /// Returns the questions for the addresses that are expected or were heard and have not answered yet.
-    fn questions(&self) -> Vec<Vec<u8>> {
+    pub(super) fn questions(&self) -> Vec<Vec<u8>> {
         let Some(guest) = self.guest else { return Vec::new() };
         let heard = self.heard.lock().map(|heard| heard.addresses.clone()).unwrap_or_default();
         let wanted: BTreeSet<IpAddr> = heard.keys().chain(&self.expected).copied().collect();

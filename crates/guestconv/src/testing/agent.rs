@@ -12,7 +12,17 @@ unsafe extern "C" {
     fn tcdrain(fd: i32) -> i32;
 }
 
-const FACTS: &str = r#"{"facts":{"schema":1,"layout":{"disks":[]},"firmware":"none","roots":[],"findings":[]}}"#;
+/// Facts of disks that hold nothing.
+fn facts(request: &str) -> String {
+    let names = request.split_once("\"disks\":[").unwrap().1.split_once(']').unwrap().0;
+    let disk = |(name, letter): (&str, char)| {
+        let size = File::open(format!("/dev/vd{letter}")).unwrap().seek(SeekFrom::End(0)).unwrap();
+        format!(r#"{{"name":{name},"size_bytes":{size},"table":null}}"#)
+    };
+    let disks: Vec<String> = names.split(',').zip('a'..='z').map(disk).collect();
+    let disks = disks.join(",");
+    format!(r#"{{"facts":{{"schema":1,"layout":{{"disks":[{disks}]}},"firmware":"none","roots":[],"findings":[]}}}}"#)
+}
 
 fn main() {
     unsafe { mount(b"dev\0".as_ptr(), b"/dev\0".as_ptr(), b"devtmpfs\0".as_ptr(), 0, std::ptr::null()) };
@@ -28,7 +38,7 @@ fn main() {
         cfmakeraw(&mut termios);
         tcsetattr(line.as_raw_fd(), 0, &termios);
     }
-    let outcome = r#"{"outcome":{"schema":1,"steps":[],"error":null}}"#;
+    let outcome = r#"{"outcome":{"schema":1,"steps":[{"id":"test/step","status":"done","files":[]}],"error":null}}"#;
     let answer = match mode.as_str() {
         "hang" => loop { std::thread::sleep(std::time::Duration::from_secs(1000)) },
         "spin" => loop { std::hint::spin_loop() },
@@ -39,7 +49,7 @@ fn main() {
         "die" => std::process::exit(3),
         "garbage" => { line.write_all(&[b'x'; 10000]).unwrap(); String::new() }
         "silent" => String::new(),
-        "old" => FACTS.to_owned(),
+        "old" => facts(&request),
         "failure" => r#"{"failure":{"code":"tested","message":"it was asked to fail"}}"#.to_owned(),
         "large" => format!(r#"{{"manifest":["{}"]}}"#, "y".repeat(30 << 20)),
         // Writes what `pattern` in the test module writes to its model, then hangs or answers.
@@ -53,7 +63,9 @@ fn main() {
             let size = disk.seek(SeekFrom::End(0)).unwrap();
             format!(r#"{{"manifest":["{size}"]}}"#)
         }
-        _ => FACTS.to_owned(),
+        // It finds a disk that it was not given.
+        "liar" => facts(&request.replacen("\"liar\"", "\"other\"", 1)),
+        _ => facts(&request),
     };
     let version = if mode == "old" { "0.0.9" } else { &version };
     if !answer.is_empty() {

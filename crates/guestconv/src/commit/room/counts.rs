@@ -92,9 +92,12 @@ impl Map {
     fn count_place(&self, file: &File, cluster_at: u64) -> io::Result<Option<(u64, u64)>> {
         let counts_per_block = self.counts_per_block();
         let cluster = cluster_at >> self.cluster_bits;
-        let block_at = long(file, self.counts_at + cluster / counts_per_block * 8)? & !0x1ff;
+        let beyond = || damaged("its counts are beyond any file");
+        let entry_at = self.counts_at.checked_add(cluster / counts_per_block * 8).ok_or_else(beyond)?;
+        let block_at = long(file, entry_at)? & !0x1ff;
         let at_bits = cluster % counts_per_block * u64::from(self.count_bits);
-        Ok((block_at != 0).then_some((block_at + at_bits / 8, at_bits % 8)))
+        let at = block_at.checked_add(at_bits / 8).ok_or_else(beyond)?;
+        Ok((block_at != 0).then_some((at, at_bits % 8)))
     }
 
     /// Gives a cluster that is in use and not counted its one reference.

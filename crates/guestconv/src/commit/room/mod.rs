@@ -209,5 +209,19 @@ fn failed(disk: &Disk, error: io::Error) -> Error {
     )
 }
 
+/// For fuzzing: what is read of the map of the image at `path`, which is any bytes.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn fuzzed(path: &Path, room: &Room) {
+    if let Ok(map) = map::Map::read(path) {
+        let _ = (map.has_other_files(), map.shift(room));
+    }
+}
+
+/// For fuzzing: how far a commit is, from any bytes.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn fuzzed_progress(path: &Path) {
+    drop(own::read::<Progress>(path));
+}
+
 #[cfg(test)]
 mod tests;
