@@ -99,18 +99,19 @@ impl fmt::Display for Hardware {
             HardwareFirmware::Bios => "BIOS",
             HardwareFirmware::Uefi => "UEFI",
         };
-        writeln!(f, "# hardware: {} {}, {firmware}", self.arch, self.machine)?;
+        let (arch, machine) = (visible(&self.arch), visible(&self.machine));
+        writeln!(f, "# hardware: {arch} {machine}, {firmware}")?;
         for disk in &self.disks {
-            write!(f, "#   block {}: {}", visible(&disk.id), disk.driver)?;
-            disk.controller.as_ref().map_or(Ok(()), |controller| write!(f, " on {controller}"))?;
+            write!(f, "#   block {}: {}", visible(&disk.id), visible(&disk.driver))?;
+            disk.controller.as_ref().map_or(Ok(()), |controller| write!(f, " on {}", visible(controller)))?;
             writeln!(f)?;
         }
         for nic in &self.nics {
             let mac = nic.mac.as_ref().map_or("any MAC address".to_owned(), |mac| visible(mac));
-            writeln!(f, "#   network {}: {}, {mac}", visible(&nic.id), nic.driver)?;
+            writeln!(f, "#   network {}: {}, {mac}", visible(&nic.id), visible(&nic.driver))?;
         }
         for (class, driver) in [("graphics", &self.graphics), ("console", &self.console)] {
-            writeln!(f, "#   {class}: {}", driver.as_deref().unwrap_or("none"))?;
+            writeln!(f, "#   {class}: {}", driver.as_deref().map_or_else(|| "none".to_owned(), visible))?;
         }
         Ok(())
     }

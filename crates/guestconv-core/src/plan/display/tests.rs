@@ -127,3 +127,23 @@ fn every_kind_of_change_is_shown() {
 ";
     assert_eq!(plan.to_string(), expected.to_owned() + HARDWARE);
 }
+
+#[test]
+fn the_hardware_of_a_plan_that_was_handed_in_does_not_rule_the_terminal() {
+    let mut plan = plan(Vec::new());
+    let escape = || "\u{1b}[2J".to_owned();
+    (plan.target, plan.hardware.machine, plan.hardware.arch) = (escape(), escape(), escape());
+    for disk in &mut plan.hardware.disks {
+        (disk.id, disk.driver, disk.controller) = (escape(), escape(), Some(escape()));
+    }
+    for nic in &mut plan.hardware.nics {
+        (nic.id, nic.driver, nic.mac) = (escape(), escape(), Some(escape()));
+    }
+    (plan.hardware.graphics, plan.hardware.console) = (Some(escape()), Some(escape()));
+    let x = "\\u{1b}[2J";
+    let expected = format!(
+        "# nothing is to do: the guest is ready for {x}\n# hardware: {x} {x}, UEFI\n#   block {x}: {x} on {x}\n#   network \
+         {x}: {x}, {x}\n#   graphics: {x}\n#   console: {x}\n"
+    );
+    assert_eq!(plan.to_string(), expected);
+}
