@@ -173,7 +173,9 @@ fn here() -> c_ulonglong {
 /// Returns the file that a descriptor is; `None` if it is none, or has no name any more.
 fn opened(thread: Pid, descriptor: c_ulonglong) -> Option<PathBuf> {
     let descriptor = descriptor & u64::from(u32::MAX);
-    fs::read_link(format!("/proc/{thread}/fd/{descriptor}")).ok()
+    let path = fs::read_link(format!("/proc/{thread}/fd/{descriptor}")).ok()?;
+    // What has no name any more is lost to whoever comes next, whatever is written there.
+    (!path.as_os_str().as_encoded_bytes().ends_with(b" (deleted)")).then_some(path)
 }
 
 fn named(thread: Pid, directory: c_ulonglong, address: c_ulonglong) -> Option<PathBuf> {
