@@ -177,7 +177,7 @@ pub(super) const CASES: &[Case] = &[
             tree.file(&format!("{base}/modules.softdep"), soft.as_bytes())?;
             Ok(Subject::raw([tree.ext4(shop, &[])?]))
         },
-        expect: refused("driver-absent", &[]),
+        expect: converts(&[]),
     },
 ];
 

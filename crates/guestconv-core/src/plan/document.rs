@@ -6,9 +6,17 @@ use crate::tree::Hashing;
 impl Plan {
     /// Returns the plan as JSON with a line feed at its end, byte for byte what `plan --json` writes.
     pub fn to_document(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("a plan has no key that is no text");
-        text.push('\n');
-        text
+        let text = serde_json::to_string_pretty(self).expect("a plan has no key that is no text");
+        // JSON need not escape these, and a guest's texts may hold them; outside of texts there are none.
+        let mut plain = String::with_capacity(text.len() + 1);
+        for c in text.chars() {
+            match c {
+                '\u{7f}'..='\u{9f}' => plain.push_str(&format!("\\u{:04x}", u32::from(c))),
+                c => plain.push(c),
+            }
+        }
+        plain.push('\n');
+        plain
     }
 
     /// Returns the plan of a document that [`Plan::to_document`] made.

@@ -48,6 +48,9 @@ fn a_document_is_read_as_it_was_written() {
     assert_eq!(Plan::of_document(&document), Ok(plan.clone()));
     assert_eq!(Plan::of_document(&document).unwrap().to_document(), document);
     assert_eq!(plan.sha256().len(), 64);
+    let terminal = self::plan(vec![step("a/b", "\u{9b}2J\u{7f}\n")]);
+    assert!(terminal.to_document().contains(r#""after": "\u009b2J\u007f\n""#), "{}", terminal.to_document());
+    assert_eq!(Plan::of_document(&terminal.to_document()), Ok(terminal));
     for (text, expected) in [
         (document.replace("\"schema\": 1", "\"schema\": 7"), "its schema is 7, and only 1 is known"),
         (
