@@ -118,10 +118,9 @@ impl Wish {
     pub(crate) fn plan(&self, guest: &mut Guest) -> Result<Plan> {
         let choices = self.choices(guest)?;
         let plan = guest.plan(&self.target, &choices, &self.options)?;
-        if let Said::Plan(kept) = &self.said {
-            kept.require_same(&plan)?;
-        }
-        Ok(plan)
+        let Said::Plan(kept) = &self.said else { return Ok(plan) };
+        kept.require_same(&plan)?;
+        Ok(Plan::clone(kept))
     }
 }
 

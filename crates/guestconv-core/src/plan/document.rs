@@ -44,12 +44,13 @@ impl Plan {
         hashing.finish().sha256
     }
 
-    /// Fails unless this plan, which was kept, is still what planning with the same wishes gives.
+    /// Fails unless this plan, which was kept, is still what planning with the same wishes gives. What the host lacks is no
+    /// part of that: a plan may be made on one and carried out on another.
     ///
     /// # Errors
     /// `plan-outdated`, and where the two part.
     pub fn require_same(&self, now: &Self) -> Result<(), PlanError> {
-        if self == now {
+        if self.of_any_host() == now.of_any_host() {
             return Ok(());
         }
         let steps = self.steps.iter().zip(&now.steps).find(|(kept, now)| kept != now);
@@ -69,6 +70,13 @@ impl Plan {
              or another version of guestconv: plan again, and look at the new plan"
         );
         Err(PlanError::new("plan-outdated", message))
+    }
+
+    /// Returns the plan without the findings about the host that it was made on.
+    fn of_any_host(&self) -> Self {
+        let mut plan = self.clone();
+        plan.findings.retain(|finding| !finding.code.starts_with("host-"));
+        plan
     }
 }
 

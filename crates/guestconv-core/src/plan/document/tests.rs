@@ -3,6 +3,7 @@
 use super::super::{PLAN_SCHEMA, Plan, PlanError, Step, Wishes};
 use crate::change::Change;
 use crate::description::{Choice, Choices, Class};
+use crate::finding::Finding;
 use crate::hardware::{Hardware, HardwareFirmware};
 use crate::path::guest_path;
 use crate::plan::{Nic, Rebuild};
@@ -71,6 +72,11 @@ fn a_plan_that_is_another_now_is_refused() {
     let (a, b) = (step("a/b", "x"), step("c/d", "y"));
     let kept = plan(vec![a.clone(), b.clone()]);
     assert_eq!(kept.require_same(&kept), Ok(()));
+    let mut elsewhere = kept.clone();
+    elsewhere.findings.push(Finding::warning("host-without-landlock", "it has none"));
+    assert_eq!(kept.require_same(&elsewhere), Ok(()), "the plan of another host");
+    let mut damaged = kept.clone();
+    damaged.findings.push(Finding::error("filesystem-damaged", "it is"));
     let mut other = kept.clone();
     other.hardware.machine = "pc".into();
     for (now, expected) in [
@@ -78,6 +84,7 @@ fn a_plan_that_is_another_now_is_refused() {
         (plan(vec![b]), "where the plan has the step a/b, the guest needs c/d now"),
         (plan(vec![a.clone()]), "the guest does not need the step c/d now"),
         (plan(vec![a, step("c/d", "y"), step("e/f", "y")]), "the guest needs the step e/f, too, now"),
+        (damaged, "the steps are the same, but not the hardware, the systems or the findings"),
         (other, "the steps are the same, but not the hardware, the systems or the findings"),
     ] {
         let message = format!(

@@ -23,6 +23,8 @@ pub(super) const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
 /// Incompatible features: data in another file, and entries of two words.
 const EXTERNAL_DATA: u64 = 1 << 2;
 const EXTENDED: u64 = 1 << 4;
+/// The largest table of counts that QEMU opens (`QCOW_MAX_REFTABLE_SIZE`).
+const COUNTS_CAP_BYTES: u64 = 8 << 20;
 
 /// What a header says of the map.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +58,11 @@ impl Map {
             has_backing: long(&file, 8)? != 0,
             first_stale: None,
         };
+        // So that what is read of the counts has an end, and their places are numbers.
+        let counts_bytes = u64::from(map.counts_clusters) << map.cluster_bits;
+        if counts_bytes > COUNTS_CAP_BYTES || map.counts_at.checked_add(counts_bytes).is_none() {
+            return Err(damaged("the table of its counts is larger than any that QEMU opens"));
+        }
         let used = map.size_bytes.div_ceil(map.coverage_bytes());
         let entries = map.table(&file)?;
         let stale = (0..).zip(&entries).find(|(index, entry)| u64::from(*index) >= used && **entry != 0);

@@ -260,6 +260,26 @@ fn snapshots_and_bitmaps_stay_sound() {
     assert!(content(&path, Format::Qcow2) == before);
 }
 
+#[test]
+fn a_table_of_counts_without_end_is_damage() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("disk");
+    qcow2(&path, 1 << 20, "cluster_size=64k");
+    let file = File::options().write(true).open(&path).unwrap();
+    // 8 MiB in clusters of 64 KiB is the most.
+    for (clusters, counts_at, expected) in [
+        (128, 0x10000, None),
+        (129, 0x10000, Some(io::ErrorKind::InvalidData)),
+        (u32::MAX, 0x10000, Some(io::ErrorKind::InvalidData)),
+        (1, u64::MAX - 0xffff, Some(io::ErrorKind::InvalidData)),
+    ] {
+        file.write_all_at(&clusters.to_be_bytes(), 56).unwrap();
+        file.write_all_at(&counts_at.to_be_bytes(), 48).unwrap();
+        let read = super::map::Map::read(&path).map(drop);
+        assert_eq!(read.err().map(|error| error.kind()), expected, "{clusters} at {counts_at:#x}");
+    }
+}
+
 /// A power cut may keep a table and lose its count, or the block with the counts.
 #[test]
 fn what_is_used_and_not_counted_is_counted() {
