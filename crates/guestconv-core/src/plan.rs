@@ -52,7 +52,7 @@ pub const PLAN_SCHEMA: u32 = 1;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Wishes {
-    /// A driver for each device that was chosen, or its removal; what is not named gets what the description selects.
+    /// A driver for each device that shall have another than the description selects, or its removal.
     pub devices: Choices,
     /// The network cards that the target will give the guest, in the source's order; empty: not known.
     pub nics: Vec<Nic>,

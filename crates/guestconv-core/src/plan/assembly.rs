@@ -32,9 +32,10 @@ pub fn plan(
     let lay_out = lay_out::needed(facts)?;
     let laid_out = lay_out.as_ref().map(|lay_out| lay_out.after(facts));
     let facts = laid_out.as_ref().unwrap_or(facts);
-    let wishes = Wishes { devices: choices.clone(), nics: options.nics.clone(), rebuild: options.rebuild };
     let described = describe(facts, target, &options.nics);
     let devices = chosen(&described, choices)?;
+    let devices_wished = wished(&described, choices);
+    let wishes = Wishes { devices: devices_wished, nics: options.nics.clone(), rebuild: options.rebuild };
     let hardware = Hardware::of(facts, target, &devices)?;
     require_disks(facts, &described, &devices)?;
     let mut draft = Draft::default();
@@ -141,6 +142,14 @@ fn chosen(described: &Description, choices: &Choices) -> Result<Vec<Device>, Pla
         devices.push(Device { driver: driver.clone(), ..device.clone() });
     }
     Ok(devices)
+}
+
+/// Returns the choices that are other than what the description selects: whoever hands in the description unchanged gets
+/// the same plan as whoever chooses nothing, to the byte, as a signature needs it.
+fn wished(described: &Description, choices: &Choices) -> Choices {
+    let selected = described.choices();
+    let wished = choices.devices.iter().filter(|(device, choice)| selected.devices.get(device) != Some(choice));
+    Choices { devices: wished.map(|(device, choice)| (device.clone(), choice.clone())).collect() }
 }
 
 /// Fails if a disk that a system cannot start without is not among the devices.

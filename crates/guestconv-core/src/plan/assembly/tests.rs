@@ -50,6 +50,18 @@ fn choices_become_hardware() {
 }
 
 #[test]
+fn a_plan_keeps_the_choices_that_are_not_selected_anyway() {
+    let rhev = target("rhev-3.1").unwrap();
+    let mut everything = describe(&two_disks(), rhev, &[]).choices();
+    let planned = |choices: &Choices| plan(&two_disks(), rhev, choices, &PlanOptions::default()).unwrap();
+    assert_eq!(planned(&everything), planned(&Choices::default()));
+    let other = choices(&[(Class::Block, "sdb", Choice::Removed), (Class::Network, "eth0", driver("e1000"))]);
+    everything.devices.extend(other.devices.clone());
+    assert_eq!(planned(&everything).wishes.devices, other);
+    assert_eq!(planned(&everything), planned(&other));
+}
+
+#[test]
 fn what_cannot_be_is_refused() {
     let uefi = || Firmware::Uefi { esps: Vec::new() };
     let efi = guest(vec![rhel("/dev/sda", &[])], &["sda"], uefi());

@@ -217,8 +217,6 @@ fn what_is_no_memory_is_refused() {
         let mut appliance = Appliance::connected();
         let table = [vec![word(1)], region.map(word).to_vec()].concat().concat();
         appliance.say(SET_MEM_TABLE, &table, &[file.as_fd()]);
-        let places = [0, VIRTUAL, VIRTUAL, VIRTUAL, 0].map(word).concat();
-        appliance.say(SET_VRING_ADDR, &places, &[]);
         assert_eq!(appliance.stream.read(&mut [0; 16]).unwrap(), 0, "{what}");
         appliance.server.take().unwrap().finish().unwrap();
     }
