@@ -18,6 +18,7 @@ use crate::knowledge::Target;
 use crate::layout::DeviceName;
 use crate::path::GuestPath;
 use crate::text::TextFile;
+use crate::tree::TEXT_CAP_BYTES;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -160,6 +161,8 @@ pub struct Draft {
     steps: Vec<Step>,
     findings: Vec<Finding>,
     texts: BTreeMap<(usize, GuestPath), String>,
+    /// A file that a step would have made larger than a second look reads.
+    too_large: Option<GuestPath>,
 }
 
 /// A step in the making.
@@ -201,18 +204,34 @@ impl Draft {
     }
 
     /// Returns the steps and findings.
-    pub fn finish(self) -> (Vec<Step>, Vec<Finding>) {
-        (self.steps, self.findings)
+    ///
+    /// # Errors
+    /// `text-too-large`: the guest could not be looked at again.
+    pub fn finish(self) -> Result<(Vec<Step>, Vec<Finding>), PlanError> {
+        match self.too_large {
+            None => Ok((self.steps, self.findings)),
+            Some(path) => {
+                let message = format!(
+                    "{path} of the guest would become larger than {TEXT_CAP_BYTES} bytes; shorten it in the guest"
+                );
+                Err(PlanError::new("text-too-large", message))
+            }
+        }
     }
 }
 
 impl StepDraft<'_> {
     /// Changes the text of a file by `edit`, which sees what earlier steps left; nothing is added if nothing differs.
     pub fn edit(&mut self, file: &TextFile, edit: impl FnOnce(&str) -> String) {
+        if self.draft.too_large.is_some() {
+            return;
+        }
         let key = (self.root, file.path.clone());
         let before = self.draft.texts.get(&key).unwrap_or(&file.text).clone();
         let after = edit(&before);
-        if after != before {
+        if u64::try_from(after.len()).unwrap_or(u64::MAX) > TEXT_CAP_BYTES {
+            self.draft.too_large = Some(file.path.clone());
+        } else if after != before {
             self.draft.texts.insert(key, after.clone());
             self.changes.push(Change::Write {
                 path: file.path.clone(),

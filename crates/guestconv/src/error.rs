@@ -132,6 +132,7 @@ impl From<guestconv_core::plan::PlanError> for Error {
                 | "driver-not-offered"
                 | "nic-invalid"
                 | "nic-twice"
+                | "nics-too-many"
                 | "domain-not-xml"
                 | "domain-without-mac"
                 | "device-not-in-libvirt"

@@ -161,6 +161,7 @@ impl Guest {
         target: &Target,
         options: &ConvertOptions,
     ) -> Result<Outcome> {
+        self.disks.iter().try_for_each(Disk::require_named)?;
         self.disks.iter().try_for_each(Disk::lock_for_writing)?;
         let result = commit::require_no_undo(&self.disks, self.options.overlay_dir.as_deref())
             .and_then(|()| self.convert_locked(plan, target, options));

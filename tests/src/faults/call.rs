@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +61,8 @@ pub(super) struct Operation {
     pub(super) data: Vec<u8>,
     /// What the call returned.
     pub(super) result: i64,
+    /// When the file was last written, as a fsync(2) made it durable; fdatasync(2) does not.
+    pub(super) modified: Option<SystemTime>,
 }
 
 impl Operation {
@@ -104,9 +107,7 @@ pub(super) fn operation(
         libc::SYS_ftruncate => (Kind::Truncate, opened(thread, r.rdi)?),
         libc::SYS_fallocate => (Kind::Allocate, opened(thread, r.rdi)?),
         libc::SYS_copy_file_range => (Kind::CopyRange, opened(thread, r.rdx)?),
-        libc::SYS_fsync | libc::SYS_fdatasync | libc::SYS_sync_file_range => {
-            (Kind::Sync, opened(thread, r.rdi)?)
-        }
+        libc::SYS_fsync | libc::SYS_fdatasync => (Kind::Sync, opened(thread, r.rdi)?),
         libc::SYS_fadvise64 if r.r10 == flag(libc::POSIX_FADV_DONTNEED) => {
             (Kind::Drop, opened(thread, r.rdi)?)
         }
@@ -140,7 +141,7 @@ pub(super) fn operation(
     };
     let keeps = data == Data::Keep && kind == Kind::Write;
     let data = if keeps { written(thread, number, r) } else { Vec::new() };
-    Some(Operation { kind, class, path, to, at, length, flags, data, result: 0 })
+    Some(Operation { kind, class, path, to, at, length, flags, data, result: 0, modified: None })
 }
 
 /// Makes a write end early: changes the registers, or the vector in memory. `None` if it has no half.

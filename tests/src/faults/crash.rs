@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 const SECTOR_BYTES: usize = 512;
 
@@ -37,6 +38,8 @@ struct Changes<'a> {
     /// Its name when the run began; `None` if it was made in it.
     began_as: Option<PathBuf>,
     steps: Vec<(&'a Operation, IsDurable)>,
+    /// When it was last written, as far as that is durable.
+    modified: Option<SystemTime>,
 }
 
 type IsDurable = bool;
@@ -54,7 +57,7 @@ impl<'a> Crash<'a> {
         for name in case.copy.files() {
             let path = case.directory.join(name);
             crash.there.insert(path.clone(), crash.files.len());
-            crash.files.push(Changes { began_as: Some(path), steps: Vec::new() });
+            crash.files.push(Changes { began_as: Some(path), ..Changes::default() });
         }
         let mut now = crash.there.clone();
         for operation in operations {
@@ -89,7 +92,10 @@ impl<'a> Crash<'a> {
                 // What has no name any more is lost in any case.
                 let Some(file) = now.get(path).and_then(|file| self.files.get_mut(*file)) else { return };
                 match kind {
-                    Kind::Sync => file.steps.iter_mut().for_each(|(_, is_durable)| *is_durable = true),
+                    Kind::Sync => {
+                        file.steps.iter_mut().for_each(|(_, is_durable)| *is_durable = true);
+                        file.modified = operation.modified;
+                    }
                     _ => file.steps.push((operation, false)),
                 }
             }
@@ -156,6 +162,14 @@ impl Name {
 impl Changes<'_> {
     fn write(&self, case: &Case, path: &Path, left: Left, random: &mut Random) {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path).unwrap();
+        self.write_steps(case, &file, left, random);
+        if let Some(modified) = self.modified.filter(|_| self.steps.iter().all(|(_, is_durable)| *is_durable))
+        {
+            file.set_modified(modified).unwrap();
+        }
+    }
+
+    fn write_steps(&self, case: &Case, file: &File, left: Left, random: &mut Random) {
         for (step, is_durable) in &self.steps {
             case.touch(step, Touched::begins);
             let is_whole = *is_durable
@@ -165,7 +179,7 @@ impl Changes<'_> {
                     Left::Some | Left::Torn => random.below(2) == 0,
                 };
             if is_whole {
-                apply(&file, step);
+                apply(file, step);
                 case.touch(step, Touched::ended);
             } else if left == Left::Torn && step.kind == Kind::Write {
                 for (index, sector) in sectors(step).into_iter().enumerate() {

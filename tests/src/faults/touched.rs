@@ -95,7 +95,18 @@ mod tests {
     fn operation(kind: Kind, flags: i32, at: u64, length: u64) -> Operation {
         let flags = flags.try_into().unwrap();
         let (class, path) = (Class::Disk, "/a/disk".into());
-        Operation { kind, class, path, to: None, at, length, flags, data: Vec::new(), result: 0 }
+        Operation {
+            kind,
+            class,
+            path,
+            to: None,
+            at,
+            length,
+            flags,
+            data: Vec::new(),
+            result: 0,
+            modified: None,
+        }
     }
 
     #[test]

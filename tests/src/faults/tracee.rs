@@ -3,7 +3,7 @@
 
 use super::call::{self, Data, Kind, Operation};
 use nix::errno::Errno;
-use nix::libc::{ENOSYS, user_regs_struct};
+use nix::libc::{ENOSYS, SYS_fsync, user_regs_struct};
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -131,9 +131,10 @@ pub(super) fn run(
 impl Tracer<'_> {
     fn stopped(&mut self, thread: Pid) {
         // A thread that was killed meanwhile is gone: its end is reported. Before a call the kernel has put this in place of
-        // the result; none of ours returns it.
+        // the result, and leaves it there if none is made.
         if let Ok(registers) = ptrace::getregs(thread) {
-            match i64::from_ne_bytes(registers.rax.to_ne_bytes()) == -i64::from(ENOSYS) {
+            let is_unmade = i64::from_ne_bytes(registers.rax.to_ne_bytes()) == -i64::from(ENOSYS);
+            match is_unmade && !self.pending.contains_key(&thread) {
                 true => self.entered(thread, registers),
                 false => self.left(thread, registers),
             }
@@ -178,6 +179,10 @@ impl Tracer<'_> {
             ptrace::setregs(thread, registers).unwrap();
         }
         pending.operation.result = i64::from_ne_bytes(registers.rax.to_ne_bytes());
+        if registers.orig_rax == u64::from_ne_bytes(SYS_fsync.to_ne_bytes()) {
+            pending.operation.modified =
+                fs::metadata(&pending.operation.path).and_then(|file| file.modified()).ok();
+        }
         (self.ended)(&pending.operation);
         self.operations.push(pending.operation);
         if pending.kills {

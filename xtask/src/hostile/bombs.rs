@@ -245,7 +245,7 @@ pub(super) const CASES: &[Case] = &[
         name: "bombs-boot-million",
         tries: "a million kernel images in /boot, none with a version in its name",
         make: |shop| crowded(shop, "boot", "vmlinuz", 1_000_000),
-        expect: converts(&[]),
+        expect: refused("no-system", &["root-not-readable"]),
     },
     Case {
         name: "bombs-boot-beyond",
@@ -257,7 +257,7 @@ pub(super) const CASES: &[Case] = &[
         name: "bombs-modules-crowd",
         tries: "a million kernels in /lib/modules",
         make: |shop| crowded(shop, "lib/modules", "6.1.", 999_000),
-        expect: converts(&[]),
+        expect: refused("no-system", &["root-not-readable"]),
     },
     Case {
         name: "bombs-settings-crowd",
@@ -283,13 +283,13 @@ pub(super) const CASES: &[Case] = &[
             }
             Ok(Subject::raw([disk]))
         },
-        expect: converts(&[]),
+        expect: refused("no-system", &["root-not-readable"]),
     },
     Case {
         name: "bombs-services",
         tries: "half a million names that start services",
         make: |shop| crowded(shop, "etc/systemd/system/multi-user.target.wants", "open-vm-tools", 500_000),
-        expect: converts(&[]),
+        expect: refused("no-system", &["root-not-readable"]),
     },
 ];
 

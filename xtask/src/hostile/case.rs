@@ -58,21 +58,23 @@ pub(super) struct Expect {
     pub(super) inspect: &'static str,
     /// How `convert` ends: `done`, or an error's code.
     pub(super) convert: &'static str,
+    /// How `convert --output` ends.
+    pub(super) copied: &'static str,
     /// Codes of findings that must be there, of inspection and plan together.
     pub(super) findings: &'static [&'static str],
 }
 
 /// The guest is converted as if nothing was, with these findings.
 pub(super) const fn converts(findings: &'static [&'static str]) -> Expect {
-    Expect { inspect: "done", convert: "done", findings }
+    Expect { inspect: "done", convert: "done", copied: "done", findings }
 }
 
 /// The guest is looked at, with these findings, and not converted, with that code.
 pub(super) const fn refused(convert: &'static str, findings: &'static [&'static str]) -> Expect {
-    Expect { inspect: "done", convert, findings }
+    Expect { inspect: "done", convert, copied: convert, findings }
 }
 
 /// Nothing is done at all, with that code.
 pub(super) const fn fails(code: &'static str) -> Expect {
-    Expect { inspect: code, convert: code, findings: &[] }
+    Expect { inspect: code, convert: code, copied: code, findings: &[] }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 const fn refused_by(code: &'static str) -> Expect {
-    Expect { inspect: "done", convert: code, findings: &[] }
+    Expect { inspect: "done", convert: code, copied: code, findings: &[] }
 }
 
 pub(super) const CASES: &[Case] = &[
@@ -53,13 +53,13 @@ pub(super) const CASES: &[Case] = &[
         name: "documents-large",
         tries: "a description of 64 MiB",
         make: |shop| described(shop, format!("<guestconv a='{}'/>", "x".repeat(64 << 20)).as_bytes()),
-        expect: refused_by("document-unreadable"),
+        expect: refused_by("description-too-large"),
     },
     Case {
         name: "documents-noise",
         tries: "a description that is no text",
         make: |shop| described(shop, &super::shop::noise(3, 100_000)),
-        expect: refused_by("description-not-xml"),
+        expect: refused_by("document-unreadable"),
     },
     Case {
         name: "documents-terminal",
@@ -81,7 +81,7 @@ pub(super) const CASES: &[Case] = &[
             subject.description = Some("/dev/zero".into());
             Ok(subject)
         },
-        expect: refused_by("document-unreadable"),
+        expect: refused_by("description-too-large"),
     },
     Case {
         name: "documents-domain-entities",
@@ -116,7 +116,7 @@ pub(super) const CASES: &[Case] = &[
                 .collect();
             with_domain(shop, format!("<domain><devices>{cards}</devices></domain>").as_bytes())
         },
-        expect: super::case::converts(&[]),
+        expect: super::case::fails("nics-too-many"),
     },
     Case {
         name: "documents-disk-name",
@@ -128,7 +128,7 @@ pub(super) const CASES: &[Case] = &[
             fs::rename(disk, &renamed)?;
             Ok(Subject::raw([renamed]))
         },
-        expect: super::case::converts(&[]),
+        expect: super::case::Expect { convert: "path-not-utf-8", ..super::case::converts(&[]) },
     },
 ];
 

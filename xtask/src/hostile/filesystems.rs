@@ -260,7 +260,7 @@ pub(super) const CASES: &[Case] = &[
             poke(&disk, 2048 * 512 + 2048, &noise(11, 96 << 10))?;
             Ok(Subject::raw([disk]))
         },
-        expect: super::case::converts(&[]),
+        expect: super::case::refused("no-system", &["root-not-readable"]),
     },
     Case {
         name: "filesystems-magics",

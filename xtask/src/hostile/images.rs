@@ -140,7 +140,7 @@ pub(super) const CASES: &[Case] = &[
             poke(&disk, 64, &(1u64 << 48).to_be_bytes())?;
             Ok(Subject::probed(disk))
         },
-        expect: converts(&[]),
+        expect: fails("disk-truncated"),
     },
     Case {
         name: "images-cluster-bits",

@@ -180,7 +180,7 @@ fn named_inside(shop: &Shop) -> Result<Subject> {
             &b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"[..],
             &b"../../../../../../../../../../../etc/crontb"[..40],
         ),
-        (b"bbbbbbbbbbbbbbbb", b"\x1b[2J\x1b]0;x\x07\xff\xfe\x80/."),
+        (b"bbbbbbbbbbbbbbbb", b"\x1b[2J\x1b]0;x\x07\xff\xfe\x80/.."),
         (b"cccccccccccccccc", b"//////etc/passwd"),
     ] {
         if let Some(at) = bytes.windows(from.len()).position(|window| window == from) {

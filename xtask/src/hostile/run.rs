@@ -143,7 +143,7 @@ impl AtWork<'_> {
             arguments.extend(["--output", output.to_str().context("the scratch directory is UTF-8")?]);
         }
         let copied = self.command("convert --output", "convert", &arguments)?;
-        self.must_end("convert --output", &copied, self.case.expect.convert);
+        self.must_end("convert --output", &copied, self.case.expect.copied);
         self.outcome.violations.extend(before.changed("convert --output")?);
         for output in &outputs {
             match (copied.end == judge::DONE, output.exists()) {

@@ -79,7 +79,7 @@ pub(super) const CASES: &[Case] = &[
             tree.file("etc/default/grub", format!("GRUB_CMDLINE_LINUX=\"{words}\"\n").as_bytes())?;
             Ok(Subject::raw([tree.ext4(shop, &[])?]))
         },
-        expect: converts(&[]),
+        expect: refused("text-too-large", &[]),
     },
     Case {
         name: "texts-quotes",
@@ -99,7 +99,7 @@ pub(super) const CASES: &[Case] = &[
                 &format!("menuentry x {{ linux /boot/vmlinuz-{KERNEL} root=/dev/sda1 }}\n").repeat(50_000),
             )
         },
-        expect: converts(&[]),
+        expect: refused("text-too-large", &[]),
     },
     Case {
         name: "texts-numbers",

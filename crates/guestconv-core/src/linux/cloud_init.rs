@@ -138,7 +138,7 @@ mod tests {
             Context { facts: &all, root: &root, root_index: 0, target, choices: &choices, options: &options };
         let mut draft = Draft::default();
         plan(&context, facts, &mut draft);
-        let changes = draft.finish().0.into_iter().flat_map(|step| step.changes);
+        let changes = draft.finish().unwrap().0.into_iter().flat_map(|step| step.changes);
         let written = changes.map(|change| match change {
             Change::Write { path, after, .. } => (path.as_str().to_owned(), after),
             change => panic!("not of cloud-init: {change:?}"),

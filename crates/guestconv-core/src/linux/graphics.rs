@@ -153,7 +153,7 @@ mod tests {
         let context =
             Context { facts: facts_of_all, root: &root, root_index: 0, target, choices, options: &options };
         plan(&context, &facts, &mut draft);
-        draft.finish()
+        draft.finish().unwrap()
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub fn plan(
             System::Linux(linux) => linux::plan(&context, linux, &mut draft)?,
         }
     }
-    let (steps, findings) = draft.finish();
+    let (steps, findings) = draft.finish()?;
     let roots: Vec<PlanRoot> = facts.roots.iter().map(plan_root).collect();
     super::space::require_room(facts, &roots, &steps)?;
     Ok(Plan { schema: PLAN_SCHEMA, target: target.id.clone(), wishes, roots, steps, hardware, findings })
@@ -148,7 +148,8 @@ fn chosen(described: &Description, choices: &Choices) -> Result<Vec<Device>, Pla
 /// the same plan as whoever chooses nothing, to the byte, as a signature needs it.
 fn wished(described: &Description, choices: &Choices) -> Choices {
     let selected = described.choices();
-    let wished = choices.devices.iter().filter(|(device, choice)| selected.devices.get(device) != Some(choice));
+    let wished =
+        choices.devices.iter().filter(|(device, choice)| selected.devices.get(device) != Some(choice));
     Choices { devices: wished.map(|(device, choice)| (device.clone(), choice.clone())).collect() }
 }
 

@@ -2,6 +2,9 @@
 
 use super::{Nic, PlanError};
 
+/// The most cards that a caller names.
+const NICS_CAP: usize = 1000;
+
 impl Nic {
     /// Returns the card that `text` says: `eth0=52:54:00:12:34:56`, or the address alone; capital letters and hyphens
     /// are accepted.
@@ -30,8 +33,13 @@ impl Nic {
 /// Fails if two cards have the same address or go to the same interface.
 ///
 /// # Errors
-/// `nic-twice`.
+/// `nic-twice`, `nics-too-many`.
 pub fn require_distinct(nics: &[Nic]) -> Result<(), PlanError> {
+    if nics.len() > NICS_CAP {
+        let message =
+            format!("{} network cards are more than a guest can have; name at most {NICS_CAP}", nics.len());
+        return Err(PlanError::new("nics-too-many", message));
+    }
     for (index, nic) in nics.iter().enumerate() {
         let mut earlier = nics.iter().take(index);
         let is_same = |other: &Nic| other.mac == nic.mac || (nic.name.is_some() && other.name == nic.name);
@@ -78,6 +86,13 @@ mod tests {
             let nics: Vec<Nic> = cards.iter().map(|card| Nic::parse(card).unwrap()).collect();
             let code = require_distinct(&nics).err().map(|error| error.code);
             assert_eq!(code.as_deref(), expected, "{cards:?}");
+        }
+        for (count, expected) in [(1000, None), (1001, Some("nics-too-many"))] {
+            let card =
+                |n: usize| Nic::parse(&format!("52:54:00:00:{:02x}:{:02x}", n / 256, n % 256)).unwrap();
+            let nics: Vec<Nic> = (0..count).map(card).collect();
+            let code = require_distinct(&nics).err().map(|error| error.code);
+            assert_eq!(code.as_deref(), expected, "{count} cards");
         }
     }
 

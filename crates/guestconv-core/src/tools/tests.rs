@@ -19,7 +19,7 @@ fn planned(tree: &MemTree) -> (Vec<Step>, Vec<Finding>) {
         Context { facts: &facts, root: &root, root_index: 0, target, choices: &choices, options: &options };
     let mut draft = Draft::default();
     plan(&context, &linux.tools, &mut draft);
-    draft.finish()
+    draft.finish().unwrap()
 }
 
 fn link(tree: &mut MemTree, path: &str, to: &str) {

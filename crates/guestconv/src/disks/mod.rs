@@ -148,10 +148,38 @@ impl Disk {
         image::open_alone(&self.spec, self.format, Access::Write).map_err(io::Error::other)
     }
 
-    /// Forgets what was read of the image: it was written by another access.
+    /// Forgets what was read of the image: it was written by another access, and all of that is done.
+    ///
+    /// # Errors
+    /// `disk-reopen-failed`, of kind [`ErrorKind::Commit`]: nobody shall take it for a disk that was not changed.
     pub(crate) fn reopen(&mut self) -> Result<()> {
-        self.base = image::open(&self.spec, self.format, Access::Read)?;
+        self.base = image::open(&self.spec, self.format, Access::Read).map_err(|error| {
+            let path = self.given_path().display();
+            let message = format!(
+                "all changes of the disks are made and safe, but {path} cannot be opened again: {error}; see to the \
+                 storage, then open the guest again"
+            );
+            Error::new(ErrorKind::Commit, "disk-reopen-failed", message).caused_by(error)
+        })?;
         Ok(())
+    }
+
+    /// Fails unless a document can name it: what a commit does is written down before.
+    ///
+    /// # Errors
+    /// `path-not-utf-8`.
+    pub(crate) fn require_named(&self) -> Result<()> {
+        match self.path.to_str() {
+            Some(_) => Ok(()),
+            None => {
+                let path = self.path.display();
+                let message = format!(
+                    "the path {path} is not UTF-8, and the journal of a commit could not name it; rename the image, or \
+                     convert it into another"
+                );
+                Err(Error::new(ErrorKind::InvalidArgument, "path-not-utf-8", message))
+            }
+        }
     }
 
     /// Returns whether it is a block device, which has one size.
@@ -164,3 +192,6 @@ impl Disk {
         &self.spec.path
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ use std::path::Path;
 const TABLE_CAP_BYTES: u64 = 8 << 20;
 /// The largest first level of a map that QEMU opens, in bytes.
 const MAP_CAP_BYTES: u64 = 32 << 20;
+/// The least that a snapshot has in the table of snapshots, in bytes.
+const SNAPSHOT_BYTES: u64 = 40;
 /// How many blocks of counts are looked at behind the end: a sound image has two at most.
 const BLOCKS_CAP: usize = 16;
 
@@ -48,6 +50,7 @@ pub(super) fn require_whole(path: &Path) -> Result<()> {
 }
 
 /// What the header says about encryption and reference counts.
+#[derive(Clone, Copy, Default)]
 struct Header {
     is_encrypted: bool,
     cluster_bits: u32,
@@ -56,6 +59,8 @@ struct Header {
     count_bits: u64,
     map_at: u64,
     map_bytes: u64,
+    snapshots_at: u64,
+    snapshots_bytes: u64,
 }
 
 impl Header {
@@ -75,11 +80,17 @@ impl Header {
             count_bits: 1 << count_order,
             map_at: u64::from(number(40)?) << 32 | u64::from(number(44)?),
             map_bytes: (u64::from(number(36)?) * 8).min(MAP_CAP_BYTES),
+            snapshots_at: u64::from(number(64)?) << 32 | u64::from(number(68)?),
+            snapshots_bytes: u64::from(number(60)?) * SNAPSHOT_BYTES,
         })
     }
 
     /// Returns where the first cluster in use is that begins at or behind the end of the file; `None` if there is none.
     fn missing(&self, file: &File, end_bytes: u64) -> io::Result<Option<u64>> {
+        let snapshots_end = self.snapshots_at.saturating_add(self.snapshots_bytes);
+        if self.snapshots_bytes > 0 && snapshots_end > end_bytes {
+            return Ok(Some(snapshots_end - 1));
+        }
         match self.missing_of_map(file, end_bytes)? {
             None => self.missing_counted(file, end_bytes),
             missing => Ok(missing),
@@ -174,15 +185,8 @@ mod tests {
         image[1024..][..counts.len()].copy_from_slice(counts);
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&image[..clusters * 512 - 1]).unwrap();
-        let header = Header {
-            is_encrypted: false,
-            cluster_bits: 9,
-            table_at: 512,
-            table_bytes: 512,
-            count_bits,
-            map_at: 0,
-            map_bytes: 0,
-        };
+        let header =
+            Header { cluster_bits: 9, table_at: 512, table_bytes: 512, count_bits, ..Header::default() };
         header.missing(&file, u64::try_from(clusters * 512 - 1).unwrap()).unwrap()
     }
 
@@ -194,16 +198,19 @@ mod tests {
         for (map_at, map_bytes, expected) in
             [(512, 16, None), (512, 24, Some(4096)), (8192, 16, Some(8192)), (8192, 0, None)]
         {
-            let header = Header {
-                is_encrypted: false,
-                cluster_bits: 9,
-                table_at: 0,
-                table_bytes: 0,
-                count_bits: 16,
-                map_at,
-                map_bytes,
-            };
+            let header = Header { cluster_bits: 9, count_bits: 16, map_at, map_bytes, ..Header::default() };
             assert_eq!(header.missing_of_map(&file, 2048).unwrap(), expected, "{map_at} {map_bytes}");
+        }
+    }
+
+    #[test]
+    fn an_image_reaches_to_the_end_of_its_snapshots() {
+        let file = tempfile::tempfile().unwrap();
+        for (snapshots_at, snapshots_bytes, expected) in
+            [(2008, 40, None), (2008, 80, Some(2087)), (1 << 48, 0, None), (u64::MAX, 40, Some(u64::MAX - 1))]
+        {
+            let header = Header { count_bits: 16, snapshots_at, snapshots_bytes, ..Header::default() };
+            assert_eq!(header.missing(&file, 2048).unwrap(), expected, "{snapshots_at} {snapshots_bytes}");
         }
     }
 

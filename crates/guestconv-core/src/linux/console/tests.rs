@@ -20,7 +20,7 @@ fn planned(tree: &MemTree, choice: Choice) -> Vec<Step> {
         Context { facts: &facts, root: &root, root_index: 0, target, choices: &choices, options: &options };
     let mut draft = Draft::default();
     plan(&context, &linux, &mut draft);
-    draft.finish().0
+    draft.finish().unwrap().0
 }
 
 fn shown(steps: &[Step]) -> Vec<String> {

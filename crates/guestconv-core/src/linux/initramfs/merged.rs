@@ -97,6 +97,7 @@ impl Merged {
             module_dir: format!("/{module_dir}"),
             tail: end.tail,
             is_closed: end.is_closed,
+            unpacked_bytes: end.unpacked_bytes,
         })
     }
 

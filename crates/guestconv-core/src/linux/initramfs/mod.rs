@@ -61,6 +61,9 @@ pub struct Image {
     /// Whether something is behind its last archive that is none: the kernel stops there, and reads nothing that is appended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_closed: bool,
+    /// How many bytes its compressed segments unpack to, as the limit counts them: what takes long counts more than once.
+    #[serde(default)]
+    pub unpacked_bytes: u64,
     /// Its text files that name devices.
     pub texts: Vec<ImageText>,
 }

@@ -251,6 +251,7 @@ mod tests {
             loader: ModuleLoader::Index,
             tail: Compression::None,
             is_closed: false,
+            unpacked_bytes: 0,
             texts: Vec::new(),
         };
         let virtio = ["virtio_pci", "virtio_blk"].as_slice();

@@ -19,6 +19,7 @@ const CAP_KEPT_BYTES: u64 = 16 << 20;
 const MAGIC_BYTES: usize = 6;
 
 /// What is left of what all images of a root may take.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Allowance {
     unpacked_bytes: u64,
     kept_bytes: u64,
@@ -31,6 +32,11 @@ impl Default for Allowance {
 }
 
 impl Allowance {
+    /// Counts an image that was read before as it was counted then: a second look reads what the first read, and no more.
+    fn known(&mut self, image: &Image) {
+        self.unpacked_bytes = self.unpacked_bytes.saturating_sub(image.unpacked_bytes);
+    }
+
     fn kept(&mut self, image: Image) -> Result<Image, String> {
         let texts = image.texts.iter().map(|text| text.path.len() + text.text.len());
         let bytes: usize = image.modules.iter().map(String::len).chain(texts).sum();
@@ -74,14 +80,17 @@ pub(super) fn grown(
             continue;
         }
         if image.peek(1).map_err(text)?.is_empty() {
-            return Ok(Some(before.clone()));
+            allowance.known(before);
+            return allowance.kept(before.clone()).map(Some);
         }
         if before.tail == Compression::Lz4 || before.is_closed {
             // What follows is part of its stream, or is not read at all.
             return Ok(None);
         }
+        allowance.known(before);
         let mut merged = Merged::of(before);
-        let end = segments(&mut image, before.tail, &mut merged, allowance)?;
+        let mut end = segments(&mut image, before.tail, &mut merged, allowance)?;
+        end.unpacked_bytes += before.unpacked_bytes;
         let file = image.finish().map_err(text)?;
         let module_dir = before.module_dir.trim_start_matches('/');
         return allowance.kept(merged.image(path, kernel, module_dir, file, end)?).map(Some);
@@ -96,6 +105,8 @@ pub(super) struct End {
     pub(super) tail: Compression,
     /// Whether something is behind it that is no segment.
     pub(super) is_closed: bool,
+    /// What its segments unpacked to, as it is counted.
+    pub(super) unpacked_bytes: u64,
 }
 
 /// Reads every segment that is left; the compression is that of the last, `tail` if there is none.
@@ -106,19 +117,20 @@ fn segments(
     allowance: &mut Allowance,
 ) -> Result<End, String> {
     let mut left_of_image = CAP_UNPACKED_BYTES;
+    let mut unpacked_bytes = 0;
     let mut buffers = lz4_legacy::Buffers::default();
     let mut buffer = vec![0; 128 << 10];
     loop {
         let first = after_nul(image).map_err(text)?;
         if first.is_empty() {
-            return Ok(End { tail, is_closed: false });
+            return Ok(End { tail, is_closed: false, unpacked_bytes });
         }
         let Some(compression) = recognised(first) else {
             // The kernel stops here too, and keeps what it has.
             return if merged.is_empty() {
                 Err("it is no archive".to_owned())
             } else {
-                Ok(End { tail, is_closed: true })
+                Ok(End { tail, is_closed: true, unpacked_bytes })
             };
         };
         let start = image.offset();
@@ -133,6 +145,7 @@ fn segments(
             let result = merged.read(&mut unpacked, 0).and_then(|()| drain(&mut unpacked).map_err(text));
             let taken = (cap_bytes - unpacked.left_bytes()) * weight;
             left_of_image = left_of_image.saturating_sub(taken);
+            unpacked_bytes += taken;
             allowance.unpacked_bytes = allowance.unpacked_bytes.saturating_sub(taken);
             result?;
             if let Decoder::Lz4(lz4) = &decoder

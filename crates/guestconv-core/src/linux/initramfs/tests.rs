@@ -62,6 +62,7 @@ fn what_is_appended_is_found_again() {
             loader: ModuleLoader::Index,
             tail: compression,
             is_closed: false,
+            unpacked_bytes: if compression == Compression::None { 0 } else { archive().len() as u64 },
             texts: vec![ImageText {
                 path: "conf/conf.d/resume".to_owned(),
                 text: RESUME.to_owned(),
@@ -118,6 +119,22 @@ fn what_is_appended_is_found_again() {
         let mut other = |_: &GuestPath| Ok(b"other".to_vec());
         let refused = segment::build(&append, &mut other).unwrap_err();
         assert_eq!(refused.code, "guest-changed", "{compression:?}");
+    }
+}
+
+/// Else a second look would read images that the first had no more room for, and find more to do.
+#[test]
+fn what_is_known_counts_as_much_as_what_is_read() {
+    let path = guest_path("/boot/initrd.img-6.1");
+    for compression in [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Lz4] {
+        let image = packed(compression, &archive());
+        let (mut first, mut second) = (scan::Allowance::default(), scan::Allowance::default());
+        let read = scan::scan(&path, "6.1", &mut image.as_slice(), &mut first).unwrap();
+        assert_ne!(first, second, "{compression:?}");
+        let known =
+            scan::grown(std::slice::from_ref(&read), &path, "6.1", &mut image.as_slice(), &mut second);
+        assert_eq!(known, Ok(Some(read)), "{compression:?}");
+        assert_eq!(first, second, "{compression:?}");
     }
 }
 

@@ -106,7 +106,7 @@ fn converted(tree: &crate::fixtures::MemTree, macs: &[&str]) -> crate::fixtures:
     let mut draft = crate::plan::Draft::default();
     plan(&context, &network, &mut draft);
     let mut result = tree.clone();
-    for change in draft.finish().0.into_iter().flat_map(|step| step.changes) {
+    for change in draft.finish().unwrap().0.into_iter().flat_map(|step| step.changes) {
         let crate::change::Change::Write { path, before, after, .. } = change else { panic!("{change:?}") };
         let there = match result.entries().get(&path) {
             Some(crate::fixtures::Entry::File(bytes)) => Some(String::from_utf8(bytes.clone()).unwrap()),

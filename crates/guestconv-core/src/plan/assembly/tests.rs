@@ -6,6 +6,9 @@ use crate::facts::Firmware;
 use crate::hardware::{HardwareDisk, HardwareFirmware, HardwareNic};
 use crate::knowledge::target;
 use crate::layout::{DeviceName, Disk, Filesystem, Layout};
+use crate::path::guest_path;
+use crate::text::TextFile;
+use crate::tree::TEXT_CAP_BYTES;
 
 fn choices(rows: &[(Class, &str, Choice)]) -> Choices {
     let row = |(class, id, choice): &(Class, &str, Choice)| ((*class, (*id).to_owned()), choice.clone());
@@ -59,6 +62,27 @@ fn a_plan_keeps_the_choices_that_are_not_selected_anyway() {
     everything.devices.extend(other.devices.clone());
     assert_eq!(planned(&everything).wishes.devices, other);
     assert_eq!(planned(&everything), planned(&other));
+}
+
+#[test]
+fn a_text_that_could_not_be_read_again_is_not_written() {
+    let (facts, options, choices) = (two_disks(), PlanOptions::default(), Choices::default());
+    let (root, target) = (&facts.roots[0], target("kvm").unwrap());
+    let context =
+        Context { facts: &facts, root, root_index: 0, target, choices: &choices, options: &options };
+    let file = TextFile::new(guest_path("/etc/fstab"), "short".to_owned(), 0o644);
+    let planned = |length: usize| {
+        let mut draft = Draft::default();
+        draft.step(&context, "storage/fstab", "it grows", |step| {
+            step.edit(&file, |_| "x".repeat(length));
+            step.edit(&file, |before| format!("{}y", &before[1..]));
+        });
+        draft.finish().map(|(steps, _)| steps.iter().map(|step| step.changes.len()).collect())
+    };
+    let cap = usize::try_from(TEXT_CAP_BYTES).unwrap();
+    assert_eq!(planned(cap), Ok(vec![2]));
+    let text = "/etc/fstab of the guest would become larger than 4194304 bytes; shorten it in the guest";
+    assert_eq!(planned(cap + 1), Err(PlanError::new("text-too-large", text)));
 }
 
 #[test]

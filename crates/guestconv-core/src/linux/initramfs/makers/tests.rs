@@ -19,7 +19,7 @@ fn planned(files: &[(&str, &str)]) -> (Vec<Settings>, Vec<Step>, Vec<Finding>) {
         Context { facts: &all, root: &root, root_index: 0, target, choices: &choices, options: &options };
     let mut draft = Draft::default();
     plan(&context, &settings, &["virtio_pci", "virtio_blk"], &mut draft);
-    let (steps, findings) = draft.finish();
+    let (steps, findings) = draft.finish().unwrap();
     (settings, steps, findings)
 }
 
