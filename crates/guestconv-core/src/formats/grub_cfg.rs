@@ -70,56 +70,80 @@ impl Word {
 /// Words after which a new command begins on the same line.
 const OPENERS: [&str; 4] = ["then", "else", "do", "!"];
 
-/// Reads a script.
-pub fn items(text: &str) -> Vec<Item> {
-    let mut items = Vec::new();
-    let mut words: Vec<Word> = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = text.get(at..)
-        && let Some(c) = rest.chars().next()
-    {
+/// Reads a script, item by item: one of megabytes takes no more memory than its longest.
+pub fn items(text: &str) -> Items<'_> {
+    Items { text, at: 0, words: Vec::new(), read: Vec::new() }
+}
+
+/// The items of a script.
+#[derive(Debug)]
+pub struct Items<'a> {
+    text: &'a str,
+    at: usize,
+    /// The words of the command that is read.
+    words: Vec<Word>,
+    /// What was read and not handed out: two at most. The last may yet turn out to open a block.
+    read: Vec<Item>,
+}
+
+impl Iterator for Items<'_> {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        while self.read.len() < 2 && self.step() {}
+        if self.read.is_empty() { None } else { Some(self.read.remove(0)) }
+    }
+}
+
+impl Items<'_> {
+    /// Reads on by a word or a character; returns whether there was one.
+    fn step(&mut self) -> bool {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let Some(c) = rest.chars().next() else {
+            self.end_command();
+            return false;
+        };
         match c {
-            ' ' | '\t' | '\r' => at += 1,
-            '\\' if rest.starts_with("\\\n") => at += 2,
-            '#' => at += rest.find('\n').unwrap_or(rest.len()),
+            ' ' | '\t' | '\r' => self.at += 1,
+            '\\' if rest.starts_with("\\\n") => self.at += 2,
+            '#' => self.at += rest.find('\n').unwrap_or(rest.len()),
             '\n' | ';' | '|' | '&' | '<' | '>' => {
-                command(&mut items, &mut words);
-                at += 1;
+                self.end_command();
+                self.at += 1;
             }
             '{' => {
                 // The brace of a block may stand on the next line.
-                if words.is_empty()
-                    && let Some(Item::Command(before)) = items.pop_if(|item| takes_block(item))
+                if self.words.is_empty()
+                    && let Some(Item::Command(before)) = self.read.pop_if(|item| takes_block(item))
                 {
-                    words = before;
+                    self.words = before;
                 }
-                items.push(Item::Open(std::mem::take(&mut words)));
-                at += 1;
+                self.read.push(Item::Open(std::mem::take(&mut self.words)));
+                self.at += 1;
             }
             '}' => {
-                command(&mut items, &mut words);
-                items.push(Item::Close);
-                at += 1;
+                self.end_command();
+                self.read.push(Item::Close);
+                self.at += 1;
             }
             _ => {
-                let word = word(text, at);
-                // A word takes at least one byte, or this loop would not end.
-                at = word.range.end.max(at + c.len_utf8());
-                let opens = words.is_empty() && OPENERS.contains(&word.text().as_str());
-                words.push(word);
+                let word = word(self.text, self.at);
+                // A word takes at least one byte, or this would not end.
+                self.at = word.range.end.max(self.at + c.len_utf8());
+                let opens = self.words.is_empty() && OPENERS.contains(&word.text().as_str());
+                self.words.push(word);
                 if opens {
-                    command(&mut items, &mut words);
+                    self.end_command();
                 }
             }
         }
+        true
     }
-    command(&mut items, &mut words);
-    items
-}
 
-fn command(items: &mut Vec<Item>, words: &mut Vec<Word>) {
-    if !words.is_empty() {
-        items.push(Item::Command(std::mem::take(words)));
+    fn end_command(&mut self) {
+        if !self.words.is_empty() {
+            self.read.push(Item::Command(std::mem::take(&mut self.words)));
+        }
     }
 }
 
@@ -239,7 +263,7 @@ mod tests {
             Item::Open(words) => format!("{}{{", line(words)),
             Item::Close => "}".to_owned(),
         };
-        items(text).iter().map(show).collect()
+        items(text).map(|item| show(&item)).collect()
     }
 
     #[test]
@@ -270,7 +294,7 @@ mod tests {
     #[test]
     fn a_word_knows_its_place() {
         let text = "linux /k root='/dev/sda1' $x";
-        let [Item::Command(words)] = &items(text)[..] else { panic!("one command") };
+        let [Item::Command(words)] = &items(text).collect::<Vec<_>>()[..] else { panic!("one command") };
         let places: Vec<_> = words.iter().map(|word| &text[word.range.clone()]).collect();
         assert_eq!(places, ["linux", "/k", "root='/dev/sda1'", "$x"]);
         assert_eq!(words[3].variables().collect::<Vec<_>>(), ["x"]);
@@ -281,7 +305,7 @@ mod tests {
     fn a_quoted_argument_comes_back() {
         for argument in ["root=UUID=1", "console=ttyS0,115200n8", "a b", "it's", "$x;{", ""] {
             let text = format!("linux {}", quoted(argument));
-            let [Item::Command(words)] = &items(&text)[..] else { panic!("one command") };
+            let [Item::Command(words)] = &items(&text).collect::<Vec<_>>()[..] else { panic!("one command") };
             assert_eq!(words[1].text(), argument);
         }
     }

@@ -108,8 +108,8 @@ fn is_menu(text: &str) -> bool {
         let name = words.first().map(grub_cfg::Word::text).unwrap_or_default();
         name == "menuentry" || name == "blscfg" || starts_kernel(&name) || name.starts_with("kernelopts=")
     };
-    grub_cfg::items(text).iter().any(|item| match item {
-        grub_cfg::Item::Command(words) | grub_cfg::Item::Open(words) => starts(words),
+    grub_cfg::items(text).any(|item| match item {
+        grub_cfg::Item::Command(words) | grub_cfg::Item::Open(words) => starts(&words),
         grub_cfg::Item::Close => false,
     })
 }
