@@ -11,6 +11,7 @@ mod debian;
 mod documents;
 mod duplicates;
 mod filesystems;
+mod full;
 mod images;
 mod judge;
 mod links;
@@ -49,6 +50,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         texts::CASES,
         documents::CASES,
         filesystems::CASES,
+        full::CASES,
     ]
     .into_iter()
     .flatten()
