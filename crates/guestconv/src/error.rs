@@ -37,7 +37,7 @@ pub enum ErrorKind {
     Io,
     /// The guest was changed and a second look does not agree; nothing was committed.
     Verify,
-    /// The commit was interrupted: the next open of the same disks finishes it.
+    /// The commit was interrupted: the next open of the same disks finishes it, if anything is left to do.
     Commit,
     /// The caller cancelled.
     Cancelled,
