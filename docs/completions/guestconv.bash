@@ -107,7 +107,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__convert)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --record --hash-disks --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --record --hash-disks --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -115,6 +115,10 @@ _guestconv() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --overlay-dir)
@@ -197,7 +201,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__discard__subcmd__undo)
-            opts="-v -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --color --help --version"
+            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -205,6 +209,10 @@ _guestconv() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --overlay-dir)
@@ -407,7 +415,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__inspect)
-            opts="-v -t -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --nic --libvirt-xml --json --xml --color --help --version"
+            opts="-v -t -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --nic --libvirt-xml --json --xml --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -415,6 +423,10 @@ _guestconv() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --overlay-dir)
@@ -465,7 +477,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__plan)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -473,6 +485,10 @@ _guestconv() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --overlay-dir)
@@ -543,7 +559,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__prove)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -551,6 +567,10 @@ _guestconv() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --overlay-dir)
@@ -653,7 +673,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__recover)
-            opts="-v -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --json --color --help --version"
+            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -661,6 +681,10 @@ _guestconv() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --overlay-dir)
@@ -731,7 +755,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__undo)
-            opts="-v -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --force --color --help --version"
+            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --force --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -739,6 +763,10 @@ _guestconv() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --overlay-dir)
@@ -773,7 +801,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__verify)
-            opts="-v -t -d -h -V --format --allow-backing --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -781,6 +809,10 @@ _guestconv() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --overlay-dir)

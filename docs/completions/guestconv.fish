@@ -43,6 +43,7 @@ complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "help" -d 'Print
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
 raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
@@ -67,6 +68,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -s V -l ver
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
 raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
@@ -96,6 +98,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -s V -l versio
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
 raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
@@ -131,6 +134,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s V -l ver
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
 raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
@@ -151,6 +155,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -s V -l versio
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
 raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
@@ -170,6 +175,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s V -
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
 raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
@@ -190,6 +196,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -s V -l ver
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
 raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
@@ -217,6 +224,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -s V -l vers
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
 raw\t'The bytes of the disk'
 qcow2\t'QEMU\'s copy-on-write format'"
+complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F

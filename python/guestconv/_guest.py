@@ -99,6 +99,14 @@ class Guest:
         """
         self._done(lib.guestconv_set_grub_dir, _path(directory))
 
+    def add_key(self, key: str) -> None:
+        """Gives a key for encrypted devices, before the first look at the guest.
+
+        "SELECTOR:key:PASSPHRASE" or "SELECTOR:file:FILE"; the selector is a device as the documents name it ("/dev/sda2",
+        "/dev/VG/LV"), its UUID, or "all".
+        """
+        self._done(lib.guestconv_add_key, key)
+
     def set_rebuild(self, how: Optional[str]) -> None:
         """Says how initramfs images get drivers that they lack.
 

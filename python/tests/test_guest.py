@@ -104,6 +104,7 @@ class Errors(WithDisk):
             (lambda guest: guest.hardware("xml"), guestconv.InvalidArgumentError, "format-unknown"),
             (lambda guest: guest.convert(), guestconv.InvalidArgumentError, "target-needed"),
             (lambda guest: guest.last_outcome(), guestconv.InvalidArgumentError, "conversion-needed"),
+            (lambda guest: guest.add_key("all"), guestconv.InvalidArgumentError, "key-invalid"),
             (lambda guest: guest.set_rebuild("anew"), guestconv.InvalidArgumentError, "rebuild-unknown"),
             (lambda guest: guest.undo(), guestconv.InvalidArgumentError, "disk-count"),
             (nothing_to_undo, guestconv.DiskError, "undo-missing"),

@@ -16,6 +16,7 @@ def converted(guest: guestconv.Guest) -> str:
     guest.set_log_callback(print)
     guest.set_log_callback(None)
     guest.set_rebuild("guest")
+    guest.add_key("all:key:passphrase")
     guest.set_keep_undo(True)
     guest.set_require_confinement(False)
     guest.set_hash_disks(False)

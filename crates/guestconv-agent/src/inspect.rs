@@ -1,19 +1,19 @@
 //! Inspection: the disks are scanned, each file system that can be a root is mounted and looked at, and the core reads
 //! the roots that it finds, with all their mounts in place.
 
-use crate::btrfs;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::layout::{self, Scan};
 use crate::mount::{Access, Mounted, can_be_root, whole};
 use crate::tree::RootTree;
+use crate::{btrfs, kmsg};
 use guestconv_core::facts::{Facts, Mount, Root};
 use guestconv_core::finding::Finding;
 use guestconv_core::layout::DeviceName;
 use guestconv_core::linux::initramfs::Image;
 use guestconv_core::path::GuestPath;
+use guestconv_core::protocol::SlotKey;
 use guestconv_core::report::Failure;
-use guestconv_core::text::visible;
 use guestconv_core::{inspect, tree::GuestTree};
 use std::io;
 use std::path::Path;
@@ -28,8 +28,13 @@ const CAP_ROOTS: usize = 64;
 const CAP_FINDINGS: usize = 1000;
 
 /// Returns all that is found on the disks. `known` are initramfs images that were read before.
-pub(crate) fn facts(disks: &[String], known: &[Image], clock: &mut Clock) -> Result<Facts, Failure> {
-    let mut scan = layout::scan(disks)?;
+pub(crate) fn facts(
+    disks: &[String],
+    keys: &[SlotKey],
+    known: &[Image],
+    clock: &mut Clock,
+) -> Result<Facts, Failure> {
+    let mut scan = layout::scan(disks, keys)?;
     clock.ended("scan");
     let mut mounted = Mounted::nothing(Access::Read);
     let mut findings = Vec::new();
@@ -55,13 +60,17 @@ pub(crate) fn facts(disks: &[String], known: &[Image], clock: &mut Clock) -> Res
     }
     findings.extend(damage());
     mounted.tell_free(&mut scan.layout);
-    findings.splice(0..0, scan.findings);
+    findings.splice(0..0, scan.findings.drain(..));
     if findings.len() > CAP_FINDINGS {
         findings.truncate(CAP_FINDINGS);
         let text = format!("more than {CAP_FINDINGS} findings: the rest is left out");
         findings.push(Finding::warning("findings-too-many", text));
     }
-    Ok(inspect::facts(scan.layout, roots, findings))
+    let layout = std::mem::take(&mut scan.layout);
+    // What cannot be closed was only read. Arrays that stay would hold up the end for a second.
+    let _ = mounted.unmount(0).and_then(|()| scan.close());
+    clock.ended("close");
+    Ok(inspect::facts(layout, roots, findings))
 }
 
 /// Mounts every file system that can be a root, and returns those that are one with what belongs into them.
@@ -76,6 +85,10 @@ fn candidates(
         kinds.map(|found| (found.device.clone(), found.kind == "btrfs")).collect();
     let mut places = Vec::new();
     for (device, is_btrfs) in devices {
+        // A btrfs over several devices is found on each and looked at once.
+        if scan.layout.same_btrfs(&device).first().is_some_and(|first| **first != device) {
+            continue;
+        }
         let before = recoveries();
         let top = is_btrfs.then_some("subvolid=5");
         let place = match mounted.apart(scan, &whole(&device, None), top) {
@@ -132,7 +145,7 @@ fn candidates(
 }
 
 fn mounts(
-    scan: &Scan,
+    scan: &mut Scan,
     place: &Path,
     device: &DeviceName,
     subvolume: Option<&str>,
@@ -142,6 +155,7 @@ fn mounts(
     let tree = RootTree::at(place).map_err(text)?.within(budget);
     let below = GuestPath::root().join(subvolume.unwrap_or_default());
     let Some(tree) = tree.below(&below).map_err(text)? else { return Ok(None) };
+    inspect::names(&tree, &mut scan.layout).map_err(|error| error.to_string())?;
     let mut found = Vec::new();
     let result = inspect::mounts(&tree, &scan.layout, device, subvolume, &mut found);
     let result = result.map_err(|error| error.to_string())?;
@@ -201,42 +215,20 @@ fn not_mounted(device: &DeviceName, error: &io::Error) -> Finding {
 
 /// Returns how many journals the kernel says that it has replayed: XFS and JFS tell it only there.
 fn recoveries() -> usize {
-    let mut said = vec![0; 256 << 10];
-    let length = kernel_log(&mut said);
-    let text = String::from_utf8_lossy(said.get(..length).unwrap_or_default());
-    text.lines()
-        .filter(|line| line.contains("Starting recovery") || line.contains("recovery complete"))
-        .count()
+    let is_recovery =
+        |line: &&String| line.contains("Starting recovery") || line.contains("recovery complete");
+    kmsg::lines().iter().filter(is_recovery).count()
 }
 
 /// Returns what the kernel says of damage that it met and went on: what it skipped looks as if it was not there.
 fn damage() -> Option<Finding> {
     const SAID: [&str; 5] =
         ["EXT4-fs error", "corruption detected", "BTRFS error", "BTRFS critical", "): error, fat"];
-    let mut said = vec![0; 256 << 10];
-    let length = kernel_log(&mut said);
-    let text = String::from_utf8_lossy(said.get(..length).unwrap_or_default());
-    let line = text.lines().find(|line| SAID.iter().any(|what| line.contains(what)))?;
-    // Behind the record's own fields: priority, number, time, flags.
-    let line: String = line.split_once(';').map_or(line, |(_, line)| line).chars().take(200).collect();
+    let lines = kmsg::lines();
+    let line = lines.iter().find(|line| SAID.iter().any(|what| line.contains(what)))?;
     let text = format!(
         "a file system is damaged, and what is beyond the damage looks as if it was not there: {}; check it before you convert",
-        visible(&line)
+        kmsg::told(line)
     );
     Some(Finding::error("filesystem-damaged", text))
-}
-
-fn kernel_log(buffer: &mut [u8]) -> usize {
-    use rustix::fs::{Mode, OFlags, open};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(log) = open("/dev/kmsg", flags, Mode::empty()) else { return 0 };
-    let mut length = 0;
-    while let Some(room) = buffer.get_mut(length..).filter(|room| room.len() >= 8192) {
-        match rustix::io::read(&log, room) {
-            Ok(count) if count > 0 => length += count,
-            Err(rustix::io::Errno::PIPE) => {}
-            _ => break,
-        }
-    }
-    length
 }

@@ -4,15 +4,17 @@
 //! or makes elsewhere, is mapped by us, so that names never depend on the kernel's opinion.
 
 use crate::device::{BlockDevice, Devices, number};
+use crate::mapper::{self, Line};
+use crate::stacked::{self, Made};
 use crate::start::failure;
-use crate::{mapper, volumes};
 use guestconv_core::finding::Finding;
 use guestconv_core::formats::block::ReadAt as _;
-use guestconv_core::formats::lvm2::TableLine;
 use guestconv_core::formats::partition_table::{self, is_extended};
 use guestconv_core::formats::superblock::{self, Recognised};
 use guestconv_core::layout::{DeviceName, Disk, Filesystem, Layout, Partition};
+use guestconv_core::protocol::SlotKey;
 use guestconv_core::report::Failure;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,10 +28,15 @@ pub(crate) struct Scan {
     pub(crate) devices: Devices,
     /// What a person should know.
     pub(crate) findings: Vec<Finding>,
+    /// What was made of the guest's devices, in order.
+    pub(crate) made: Vec<Made>,
+    /// Which slot has opened an encrypted device.
+    pub(crate) opened_by: BTreeMap<DeviceName, u32>,
 }
 
-/// Looks at the disks, in the order of `vda`, `vdb` …; `names` are theirs in the documents.
-pub(crate) fn scan(names: &[String]) -> Result<Scan, Failure> {
+/// Looks at the disks, in the order of `vda`, `vdb` …; `names` are theirs in the documents. What is encrypted is opened by
+/// the keys that fit.
+pub(crate) fn scan(names: &[String], keys: &[SlotKey]) -> Result<Scan, Failure> {
     let mut scan = Scan::default();
     for (name, letter) in names.iter().zip('a'..='z') {
         let kernel_name = format!("vd{letter}");
@@ -44,7 +51,7 @@ pub(crate) fn scan(names: &[String]) -> Result<Scan, Failure> {
     let parts = parts.filter(|part| !is_extended(&part.type_id)).map(|part| part.device.clone());
     let candidates: Vec<DeviceName> = whole.chain(parts).collect();
     candidates.into_iter().for_each(|device| scan.contents(device));
-    volumes::activate(&mut scan);
+    stacked::build(&mut scan, keys);
     Ok(scan)
 }
 
@@ -78,6 +85,24 @@ impl Scan {
         Ok(())
     }
 
+    /// Ends what was made of the guest's devices, the last first: what they hold back is written, and arrays note that
+    /// they are clean.
+    ///
+    /// # Errors
+    /// The first that cannot be ended.
+    pub(crate) fn close(mut self) -> io::Result<()> {
+        while let Some(made) = self.made.pop() {
+            made.end()?;
+        }
+        Ok(())
+    }
+
+    /// Returns the devices on which something of that kind was recognised.
+    pub(crate) fn holding(&self, kind: &str) -> Vec<DeviceName> {
+        let found = self.layout.filesystems.iter().filter(|found| found.kind == kind);
+        found.map(|found| found.device.clone()).collect()
+    }
+
     /// Recognises what a device holds.
     pub(crate) fn contents(&mut self, name: DeviceName) {
         let Some(node) = self.devices.node(&name) else { return };
@@ -93,18 +118,14 @@ impl Scan {
 
     fn add(&mut self, device: DeviceName, recognised: Recognised) {
         let found = recognised.superblock;
-        let about = match found.kind {
-            "crypto_LUKS" | "BitLocker" => Some(Finding::warning(
-                "device-encrypted",
-                "the device is encrypted and stays closed: what is in it is neither looked at nor changed",
-            )),
-            kind if kind.ends_with("_raid_member") => Some(Finding::warning(
-                "raid-not-assembled",
-                "the device is a member of a RAID array, which is not assembled: what is in it is neither looked at nor changed",
-            )),
-            _ => None,
-        };
-        self.findings.extend(about.map(|finding| finding.about(device.0.clone())));
+        if matches!(found.kind, "BitLocker") {
+            let text = "the device is encrypted with BitLocker and stays closed: what is in it is neither looked at nor changed";
+            self.findings.push(Finding::warning("device-encrypted", text).about(device.0.clone()));
+        }
+        if matches!(found.kind, "ddf_raid_member" | "isw_raid_member") {
+            let text = "the device is a member of an array of a controller's firmware, which is not assembled: what is in it is neither looked at nor changed";
+            self.findings.push(Finding::warning("raid-not-assembled", text).about(device.0.clone()));
+        }
         self.layout.filesystems.push(Filesystem {
             uuid: found.uuid,
             label: found.label,
@@ -128,6 +149,6 @@ fn node_of(partition: &Partition, kernel_name: &str, disk: &Path) -> io::Result<
         return Ok(PathBuf::from(format!("/dev/{kernel_partition}")));
     }
     let parameters = format!("{} {start_sectors}", number(disk)?);
-    let line = TableLine { start_sectors: 0, sectors: length_sectors, target: "linear", parameters };
+    let line = Line { start_sectors: 0, sectors: length_sectors, target: "linear", parameters };
     mapper::map(&format!("partition-{kernel_partition}"), &[line])
 }

@@ -1,18 +1,22 @@
 //! The appliance's `/init`: takes the one request, does it where the files are, sends the one reply, powers off.
 
 mod apply;
+mod arrays;
 mod btrfs;
 mod budget;
 mod clock;
 mod device;
 mod heap;
 mod inspect;
+mod kmsg;
 mod layout;
+mod locks;
 mod manifest;
 mod mapper;
 mod mount;
 mod reply;
 mod sign;
+mod stacked;
 mod start;
 mod tree;
 mod volumes;

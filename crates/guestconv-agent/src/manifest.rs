@@ -6,6 +6,7 @@ use crate::mount::{Access, Mounted, can_be_root, whole};
 use crate::start::failure;
 use crate::tree::{RootTree, by_descriptor, kind_of};
 use guestconv_core::path::GuestPath;
+use guestconv_core::protocol::SlotKey;
 use guestconv_core::report::Failure;
 use guestconv_core::text::visible;
 use guestconv_core::tree::{FileKind, GuestTree, hash, hex};
@@ -13,8 +14,8 @@ use rustix::fs::{OFlags, fstat, getxattr, listxattr};
 use std::io;
 
 /// Returns the lines, in the order of devices and names.
-pub(crate) fn lines(disks: &[String], clock: &mut Clock) -> Result<Vec<String>, Failure> {
-    let scan = layout::scan(disks)?;
+pub(crate) fn lines(disks: &[String], keys: &[SlotKey], clock: &mut Clock) -> Result<Vec<String>, Failure> {
+    let scan = layout::scan(disks, keys)?;
     let mut mounted = Mounted::nothing(Access::Read);
     let mut lines = Vec::new();
     for filesystem in &scan.layout.filesystems {
@@ -29,6 +30,8 @@ pub(crate) fn lines(disks: &[String], clock: &mut Clock) -> Result<Vec<String>, 
         result.map_err(|error| failure("manifest-failed", format!("{device} of the guest: {error}")))?;
         clock.ended(format!("manifest {device}"));
     }
+    // It was only read; arrays that stay would hold up the end.
+    let _ = mounted.unmount(0).and_then(|()| scan.close());
     Ok(lines)
 }
 

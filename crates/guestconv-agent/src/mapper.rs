@@ -1,32 +1,55 @@
-//! Device mapper by its ioctls (kernel: `include/uapi/linux/dm-ioctl.h`): a device is made, gets a table, and is resumed.
+//! Device mapper by its ioctls (kernel: `include/uapi/linux/dm-ioctl.h`): a device is made, gets a table, is
+//! resumed, and is removed at the end.
 
-use guestconv_core::formats::lvm2::TableLine;
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
 use std::ffi::c_void;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 const CREATE: u8 = 3;
+const REMOVE: u8 = 4;
 const SUSPEND: u8 = 6;
 const LOAD: u8 = 9;
+const MESSAGE: u8 = 14;
 /// Size of `struct dm_ioctl`.
 const HEADER_BYTES: usize = 312;
 /// Size of `struct dm_target_spec`.
 const TARGET_BYTES: usize = 40;
+const DATA_SIZE_AT: usize = 12;
 const NAME_AT: usize = 48;
 const NAME_CAP: usize = 127;
 const DEVICE_AT: usize = 40;
 
+/// A line of a table as the kernel takes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// First sector.
+    pub(crate) start_sectors: u64,
+    /// How many sectors.
+    pub(crate) sectors: u64,
+    /// The kernel's target.
+    pub(crate) target: &'static str,
+    /// What it is told.
+    pub(crate) parameters: String,
+}
+
 /// Makes a device of that name with that table; returns its node.
-pub(crate) fn map(name: &str, table: &[TableLine]) -> io::Result<PathBuf> {
-    let control = OpenOptions::new().read(true).write(true).open("/dev/mapper/control")?;
+pub(crate) fn map(name: &str, table: &[Line]) -> io::Result<PathBuf> {
+    let control = control()?;
     let mut request = request(name, &[])?;
     call(&control, CREATE, &mut request)?;
-    call(&control, LOAD, &mut self::request(name, table)?)?;
-    // Suspending without the flag that says so is resuming.
-    call(&control, SUSPEND, &mut self::request(name, &[])?)?;
+    let made = (|| {
+        call(&control, LOAD, &mut self::request(name, table)?)?;
+        // Suspending without the flag that says so is resuming.
+        call(&control, SUSPEND, &mut self::request(name, &[])?)
+    })();
+    if let Err(error) = made {
+        // It is no device yet: what is left of it is its name.
+        let _ = remove(name);
+        return Err(error);
+    }
     let device = request.get(DEVICE_AT..DEVICE_AT + 8).and_then(|bytes| bytes.try_into().ok());
     let device = u64::from_le_bytes(device.unwrap_or_default());
     // Linux's own packing of a device number: the minor's low byte is the lowest.
@@ -34,7 +57,28 @@ pub(crate) fn map(name: &str, table: &[TableLine]) -> io::Result<PathBuf> {
     Ok(PathBuf::from(format!("/dev/dm-{minor}")))
 }
 
-fn request(name: &str, table: &[TableLine]) -> io::Result<Vec<u8>> {
+/// Ends a device; what it holds back is written first.
+pub(crate) fn remove(name: &str) -> io::Result<()> {
+    call(control()?, REMOVE, &mut request(name, &[])?)
+}
+
+/// Tells the target at the start of a device something.
+pub(crate) fn tell(name: &str, message: &str) -> io::Result<()> {
+    let mut bytes = request(name, &[])?;
+    bytes.extend(0_u64.to_le_bytes());
+    bytes.extend(padded(message.as_bytes(), (message.len() + 1).next_multiple_of(8)));
+    let length = small(bytes.len())?;
+    if let Some(field) = bytes.get_mut(DATA_SIZE_AT..DATA_SIZE_AT + 4) {
+        field.copy_from_slice(&length);
+    }
+    call(control()?, MESSAGE, &mut bytes)
+}
+
+fn control() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/mapper/control")
+}
+
+fn request(name: &str, table: &[Line]) -> io::Result<Vec<u8>> {
     if name.len() > NAME_CAP {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the name is too long"));
     }

@@ -2,6 +2,7 @@
 //!
 //! Inspection mounts read-only: what is written then is a journal's replay alone, in a throw-away overlay.
 
+use crate::kmsg;
 use crate::layout::Scan;
 use crate::sign;
 use crate::tree::{RootTree, by_descriptor};
@@ -94,15 +95,22 @@ impl Mounted {
         let own = match kind {
             "vfat" => Some("utf8=1,shortname=mixed".to_owned()),
             "xfs" => Some("nouuid".to_owned()),
+            "btrfs" => Some(devices_of(scan, &what.device)),
             _ => None,
         };
-        let all: Vec<String> = [subvolume, own, options.map(str::to_owned)].into_iter().flatten().collect();
+        let all = [subvolume, own, options.map(str::to_owned)].into_iter().flatten();
+        let all: Vec<String> = all.filter(|option| !option.is_empty()).collect();
         let all = CString::new(all.join(",")).map_err(io::Error::other)?;
         sign::looking_at(&format!("mounting {} as {kind}", what.device));
         let read_only = if self.access == Access::Read { MountFlags::RDONLY } else { MountFlags::empty() };
         let flags =
             MountFlags::NODEV | MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NOATIME | read_only;
-        Ok(mount(node, place, kind, flags, Some(all.as_c_str()))?)
+        let before = kmsg::lines().len();
+        mount(node, place, kind, flags, Some(all.as_c_str())).map_err(|error| {
+            let error = io::Error::from(error);
+            let words = kmsg::last_words(before, &WORDS);
+            io::Error::new(error.kind(), format!("{error}{words}{}", repair(kind, &error)))
+        })
     }
 
     /// Unmounts all that was mounted after `keep` mounts.
@@ -123,6 +131,41 @@ impl Mounted {
     pub(crate) fn count(&self) -> usize {
         self.places.len()
     }
+}
+
+/// What the kernel's messages about file systems begin with.
+const WORDS: [&str; 9] =
+    ["EXT4-fs", "EXT3-fs", "EXT2-fs", "XFS", "BTRFS", "F2FS-fs", "JFS", "FAT-fs", "NILFS"];
+
+/// Returns what to do about a file system that the kernel refuses.
+fn repair(kind: &str, error: &io::Error) -> String {
+    let command = match kind {
+        "ext2" | "ext3" | "ext4" => "e2fsck -f",
+        "xfs" => "xfs_repair",
+        "btrfs" => "btrfs check",
+        "f2fs" => "fsck.f2fs",
+        "jfs" => "jfs_fsck -f",
+        "vfat" => "fsck.fat",
+        _ => return String::new(),
+    };
+    let has_reason = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    let is_damage = matches!(
+        has_reason,
+        Some(
+            rustix::io::Errno::UCLEAN
+                | rustix::io::Errno::INVAL
+                | rustix::io::Errno::IO
+                | rustix::io::Errno::BADMSG
+        )
+    );
+    if is_damage { format!("; if it is damaged, {command} may mend it") } else { String::new() }
+}
+
+/// Returns the options that name the other devices of a btrfs, which share its UUID: udev would have told the kernel of them.
+fn devices_of(scan: &Scan, device: &DeviceName) -> String {
+    let others = scan.layout.same_btrfs(device).into_iter().filter(|other| *other != device);
+    let nodes = others.filter_map(|other| scan.devices.node(other));
+    nodes.map(|node| format!("device={}", node.display())).collect::<Vec<_>>().join(",")
 }
 
 /// Returns the mount of a whole file system.

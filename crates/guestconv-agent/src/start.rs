@@ -1,7 +1,7 @@
 //! Start and end of `/init`: kernel file systems, the request, the task, and power off. A panic becomes a failure.
 
 use crate::clock::Clock;
-use crate::{apply, inspect, manifest};
+use crate::{apply, inspect, layout, locks, manifest};
 use guestconv_core::protocol::{Answer, REQUEST_FILE, Request, Task, VERSION};
 use guestconv_core::report::Failure;
 use rustix::mount::{MountFlags, mount};
@@ -38,12 +38,19 @@ fn work(clock: &mut Clock) -> Result<Answer, Failure> {
     let request: Request =
         serde_json::from_value(value).map_err(|error| failure("request-failed", error.to_string()))?;
     clock.ended("request");
-    match request.task {
+    let Request { disks, keys, task, .. } = request;
+    match task {
         Task::Inspect { known } => {
-            inspect::facts(&request.disks, &known, clock).map(|facts| Answer::Facts(Box::new(facts)))
+            inspect::facts(&disks, &keys, &known, clock).map(|facts| Answer::Facts(Box::new(facts)))
         }
-        Task::Apply(plan) => apply::outcome(&request.disks, &plan, clock).map(Answer::Outcome),
-        Task::Manifest => manifest::lines(&request.disks, clock).map(Answer::Manifest),
+        Task::Locks => layout::scan(&disks, &keys).map(|scan| {
+            let locks = locks::of(&scan);
+            // It was only read; arrays that stay would hold up the end.
+            let _ = scan.close();
+            Answer::Locks(locks)
+        }),
+        Task::Apply(plan) => apply::outcome(&disks, &keys, &plan, clock).map(Answer::Outcome),
+        Task::Manifest => manifest::lines(&disks, &keys, clock).map(Answer::Manifest),
         _ => Err(failure("request-failed", "the agent does not know this task")),
     }
 }

@@ -72,6 +72,10 @@ int guestconv_set_overlay_dir (guestconv_h *h, const char *directory);
  * them. NULL, as at first: where the packages of this host put them. */
 int guestconv_set_grub_dir (guestconv_h *h, const char *directory);
 
+/* Gives a key for encrypted devices, before the first look at the guest: "SELECTOR:key:PASSPHRASE" or "SELECTOR:file:FILE". The
+ * selector is a device as the documents name it ("/dev/sda2", "/dev/VG/LV"), its UUID, or "all". */
+int guestconv_add_key (guestconv_h *h, const char *key);
+
 /* Says how initramfs images get drivers that they lack: "append", a segment is appended and nothing of the guest is run; or
  * "guest", its own tool is run, inside the appliance. NULL, as at first: "append". */
 int guestconv_set_rebuild (guestconv_h *h, const char *how);

@@ -50,6 +50,7 @@ without_a_handle (void)
   FAILS (guestconv_set_appliance (h, "empty"), "argument-needed");
   FAILS (guestconv_set_overlay_dir (h, "empty"), "argument-needed");
   FAILS (guestconv_set_grub_dir (h, "empty"), "argument-needed");
+  FAILS (guestconv_add_key (h, "all:key:x"), "argument-needed");
   FAILS (guestconv_set_rebuild (h, "guest"), "argument-needed");
   FAILS (guestconv_set_keep_undo (h, 0), "argument-needed");
   FAILS (guestconv_set_hash_disks (h, 1), "argument-needed");
@@ -133,6 +134,8 @@ wrong_order (void)
   DONE (guestconv_set_appliance (h, NULL));
   DONE (guestconv_set_overlay_dir (h, "empty"));
   DONE (guestconv_set_grub_dir (h, "empty"));
+  FAILS (guestconv_add_key (h, "all"), "key-invalid");
+  FAILS (guestconv_add_key (h, NULL), "key-invalid");
   DONE (guestconv_set_rebuild (h, "guest"));
   DONE (guestconv_set_rebuild (h, NULL));
   DONE (guestconv_set_keep_undo (h, 0));

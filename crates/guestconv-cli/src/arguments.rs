@@ -96,6 +96,11 @@ pub(crate) struct Guest {
     /// Open the backing files that a qcow2 image names. Only for images from a trusted source.
     #[arg(long, help_heading = "Disks")]
     pub(crate) allow_backing: bool,
+    /// What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the
+    /// documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other
+    /// users of this host; a file need not.
+    #[arg(long = "key", value_name = "SELECTOR", help_heading = "Disks")]
+    pub(crate) keys: Vec<String>,
     /// Where overlays are while a conversion runs [default: beside each disk].
     #[arg(long, value_name = "DIR", help_heading = "Disks")]
     pub(crate) overlay_dir: Option<PathBuf>,

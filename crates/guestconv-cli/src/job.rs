@@ -48,6 +48,7 @@ impl Job {
             appliance: arguments.appliance.clone(),
             overlay_dir: arguments.overlay_dir.clone(),
             grub_dir: arguments.grub_dir.clone(),
+            keys: arguments.keys.iter().map(|key| key.parse()).collect::<Result<_>>()?,
             time_limit: Duration::from_secs(arguments.time_limit.into()),
             confinement,
             observer: shown.clone(),

@@ -2,6 +2,7 @@
 
 mod boot;
 mod mounts;
+mod names;
 
 use crate::facts::{Facts, Mount, Root, System};
 use crate::finding::Finding;
@@ -23,6 +24,15 @@ pub fn mounts(
     findings: &mut Vec<Finding>,
 ) -> Result<Option<Vec<Mount>>, ReadError> {
     mounts::mounts(tree, layout, device, subvolume, findings)
+}
+
+/// Writes down in the layout what a system calls the content of its encrypted devices, by its crypttab. The agent calls it
+/// before [`mounts`].
+///
+/// # Errors
+/// [`ReadError`] if a file that is there cannot be read.
+pub fn names(tree: &dyn GuestTree, layout: &mut Layout) -> Result<(), ReadError> {
+    names::names(tree, layout)
 }
 
 /// Reads one root, all mounted; `None` if it is no system. `known` are initramfs images that were read before. `ended` is

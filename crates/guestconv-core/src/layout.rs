@@ -3,6 +3,10 @@
 //! Devices have the names that libguestfs gives them, whatever the guest calls its disks: `/dev/sda1` is partition 1
 //! of the first disk, `/dev/VG/LV` a logical volume. `linux::devices` maps the guest's own names to these.
 
+mod stacked;
+
+pub use stacked::{Array, Encrypted, LogicalVolume, VolumeGroup};
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -28,6 +32,12 @@ pub struct Layout {
     /// LVM2 volume groups that were found.
     #[serde(default)]
     pub volume_groups: Vec<VolumeGroup>,
+    /// Linux MD arrays that were found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arrays: Vec<Array>,
+    /// Devices that are encrypted with LUKS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encrypted: Vec<Encrypted>,
     /// Every file system, swap space and container that was recognised, on whatever device.
     #[serde(default)]
     pub filesystems: Vec<Filesystem>,
@@ -128,36 +138,6 @@ impl Partition {
     }
 }
 
-/// An LVM2 volume group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct VolumeGroup {
-    /// Its name.
-    pub name: String,
-    /// Its LVM UUID.
-    pub uuid: String,
-    /// The devices of its physical volumes.
-    pub physical_volumes: Vec<DeviceName>,
-    /// Its logical volumes; their device is `/dev/VG/LV`.
-    pub logical_volumes: Vec<LogicalVolume>,
-}
-
-/// An LVM2 logical volume.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct LogicalVolume {
-    /// `/dev/VG/LV`.
-    pub device: DeviceName,
-    /// Its name.
-    pub name: String,
-    /// Size in bytes.
-    pub size_bytes: u64,
-    /// Segment types in use: `linear`, `striped`, …
-    pub segment_types: Vec<String>,
-}
-
 /// A file system, swap space or container on a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -229,28 +209,5 @@ impl Layout {
             let partition = disk.table.as_ref()?.partitions.iter().find(|part| part.device == *device)?;
             Some((disk, partition))
         })
-    }
-
-    /// Returns the names of the disks that hold a device: its own, or those of its volume group's physical volumes.
-    pub fn disks_of(&self, device: &DeviceName) -> Vec<&str> {
-        if let Some(disk) = self.disks.iter().find(|disk| device.0 == format!("/dev/{}", disk.name)) {
-            return vec![&disk.name];
-        }
-        if let Some((disk, _)) = self.partition(device) {
-            return vec![&disk.name];
-        }
-        let holds =
-            |group: &&VolumeGroup| group.logical_volumes.iter().any(|volume| volume.device == *device);
-        let Some(group) = self.volume_groups.iter().find(holds) else { return Vec::new() };
-        // A physical volume is a disk or a partition: one on a logical volume is not followed.
-        let mut names: Vec<&str> = Vec::new();
-        for volume in &group.physical_volumes {
-            let whole = self.disks.iter().find(|disk| volume.0 == format!("/dev/{}", disk.name));
-            let part = || self.partition(volume).map(|(disk, _)| disk);
-            names.extend(whole.or_else(part).map(|disk| disk.name.as_str()));
-        }
-        names.sort_unstable();
-        names.dedup();
-        names
     }
 }

@@ -5,10 +5,13 @@
 //! Before it, and only there, come [`SIGN_OF_LIFE`]s while the agent works, and on the kernel's log what it looks at.
 
 use crate::facts::Facts;
+use crate::formats::luks::Kdf;
+use crate::layout::DeviceName;
 use crate::linux::initramfs::Image;
 use crate::plan::Plan;
 use crate::report::{Failure, Outcome};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// First bytes of a reply.
 pub const REPLY_MAGIC: &[u8] = b"\nguestconv-reply ";
@@ -34,8 +37,44 @@ pub struct Request {
     pub version: String,
     /// Short names of the disks, in the order of the block devices `vda`, `vdb` …
     pub disks: Vec<String>,
+    /// What opens encrypted devices.
+    pub keys: Vec<SlotKey>,
     /// What to do.
     pub task: Task,
+}
+
+/// What was made of a passphrase for a slot of an encrypted device.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotKey {
+    /// The UUID of the device.
+    pub uuid: String,
+    /// The number of the slot.
+    pub slot: u32,
+    /// What [`Kdf`] made.
+    pub key: Vec<u8>,
+    /// Whether it has opened the device before, so that it need not be told by the digest again.
+    pub is_known: bool,
+}
+
+impl fmt::Debug for SlotKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SlotKey").field("uuid", &self.uuid).field("slot", &self.slot).finish_non_exhaustive()
+    }
+}
+
+/// An encrypted device: what opens it, or has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// The device.
+    pub device: DeviceName,
+    /// Its UUID.
+    pub uuid: String,
+    /// The number of the slot whose key has opened it; `None` if it is closed.
+    pub opened_by: Option<u32>,
+    /// Its slots with what makes their keys, those to be tried first in front.
+    pub slots: Vec<(u32, Kdf)>,
 }
 
 /// What the agent is to do.
@@ -48,6 +87,8 @@ pub enum Task {
         /// Initramfs images that were read before. One that has only grown since, by its hash, is not unpacked again.
         known: Vec<Image>,
     },
+    /// Say which devices are encrypted, and which of them the keys open.
+    Locks,
     /// Carry out a plan.
     Apply(Box<Plan>),
     /// Hash every file of every root, for tests: nothing that the plan did not name may change.
@@ -73,6 +114,8 @@ pub struct Reply {
 pub enum Answer {
     /// To [`Task::Inspect`].
     Facts(Box<Facts>),
+    /// To [`Task::Locks`].
+    Locks(Vec<Lock>),
     /// To [`Task::Apply`]; a failed step is in the outcome.
     Outcome(Outcome),
     /// To [`Task::Manifest`]: a line per file.

@@ -6,6 +6,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod unlock;
 
 pub use options::{ConvertOptions, DiskHashes, OpenedDisk, Options};
 
@@ -22,7 +23,7 @@ use guestconv_core::facts::{Facts, System};
 use guestconv_core::knowledge::{self, Target};
 use guestconv_core::linux::initramfs::Image as InitramfsImage;
 use guestconv_core::plan::{self, Nic, Plan, PlanOptions, require_system};
-use guestconv_core::protocol::{Answer, Task};
+use guestconv_core::protocol::{Answer, SlotKey, Task};
 use guestconv_core::record::Record;
 use guestconv_core::report::{Outcome, Report};
 use std::fmt;
@@ -54,6 +55,9 @@ pub struct Guest {
     options: Options,
     facts: Option<Facts>,
     recovery: Recovery,
+    /// What opens the encrypted devices.
+    slot_keys: Vec<SlotKey>,
+    is_unlocked: bool,
     record: Option<Record>,
     timings: Timings,
 }
@@ -68,7 +72,17 @@ impl Guest {
         let mut timings = Timings::default();
         let overlay_dir = options.overlay_dir.as_deref();
         let recovery = commit::recover(&mut disks, overlay_dir, &*options.observer, &mut timings)?;
-        Ok(Self { disks, runner: None, options, facts: None, recovery, record: None, timings })
+        Ok(Self {
+            disks,
+            runner: None,
+            options,
+            facts: None,
+            recovery,
+            slot_keys: Vec::new(),
+            is_unlocked: false,
+            record: None,
+            timings,
+        })
     }
 
     /// Returns what opening repaired: an interrupted commit that was finished, files of a conversion that was killed.
@@ -320,22 +334,26 @@ impl Guest {
 
     fn run_on_throw_away(&mut self, stage: Stage, task: Task, above: Option<&[View]>) -> Result<Answer> {
         let begun = self.started(stage);
+        self.unlock()?;
         let views = match above {
             Some(above) => above.iter().map(View::throw_away).collect::<Result<Vec<_>>>()?,
             None => self.disks.iter().map(|disk| View::of(&disk.base).throw_away()).collect::<Result<_>>()?,
         };
-        let job = Job { stage, disks: &self.disks, views: &views, durability: Durability::None, task };
+        let (disks, keys) = (&self.disks, &self.slot_keys);
+        let job = Job { stage, disks, views: &views, keys, durability: Durability::None, task };
         let answer = run(&mut self.runner, &self.options, job, &mut self.timings)?;
         self.finished(stage, begun);
         Ok(answer)
     }
 
     fn apply(&mut self, plan: &Plan, overlays: &Overlays) -> Result<Outcome> {
+        self.unlock()?;
         let begun = self.started(Stage::Apply);
         let job = Job {
             stage: Stage::Apply,
             disks: &self.disks,
             views: &overlays.views(),
+            keys: &self.slot_keys,
             durability: Durability::File,
             task: Task::Apply(Box::new(plan.clone())),
         };

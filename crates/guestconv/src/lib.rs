@@ -14,6 +14,7 @@ mod error;
 pub mod fuzzing;
 mod guest;
 mod host;
+mod keys;
 mod observe;
 pub mod prove;
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub use error::{Error, ErrorKind, Result};
 pub use guest::{ConvertOptions, DiskHashes, Guest, OpenedDisk, Options, target};
 /// The documents, and what is decided.
 pub use guestconv_core as core;
+pub use keys::{Key, KeySecret, KeySelector};
 pub use observe::{Cancel, Event, Observer, Silent, Stage, Timing, Timings, Traffic};

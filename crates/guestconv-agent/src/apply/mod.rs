@@ -17,14 +17,20 @@ use guestconv_core::change::Change;
 use guestconv_core::lay_out::LayOut;
 use guestconv_core::layout::Partition;
 use guestconv_core::plan::{Plan, PlanRoot, Step};
+use guestconv_core::protocol::SlotKey;
 use guestconv_core::report::{Failure, Outcome, StepOutcome, StepStatus, WrittenFile};
 
 /// Carries out a plan.
 ///
 /// # Errors
 /// A failure before the first step (a root that cannot be mounted) or after the last (one that cannot be unmounted).
-pub(crate) fn outcome(disks: &[String], plan: &Plan, clock: &mut Clock) -> Result<Outcome, Failure> {
-    let scan = layout::scan(disks)?;
+pub(crate) fn outcome(
+    disks: &[String],
+    keys: &[SlotKey],
+    plan: &Plan,
+    clock: &mut Clock,
+) -> Result<Outcome, Failure> {
+    let scan = layout::scan(disks, keys)?;
     clock.ended("scan");
     let mut mounted = Mounted::nothing(Access::Write);
     let (mut steps, mut error) = (Vec::new(), None);
@@ -63,6 +69,8 @@ pub(crate) fn outcome(disks: &[String], plan: &Plan, clock: &mut Clock) -> Resul
     rustix::fs::sync();
     mounted.unmount(0).map_err(|error| failure("unmount-failed", error.to_string()))?;
     clock.ended("unmount");
+    scan.close().map_err(|error| failure("unmount-failed", error.to_string()))?;
+    clock.ended("close");
     let mut outcome = Outcome::of(steps);
     outcome.error = error;
     Ok(outcome)

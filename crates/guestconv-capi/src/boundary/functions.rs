@@ -6,7 +6,7 @@ use crate::session::{self, HardwareFormat};
 use guestconv::core::plan::{Nic, Rebuild};
 use guestconv::prove::ProveOptions;
 use guestconv::{
-    Confinement, DiskHashes, DiskSpec, Error, ErrorKind, Format, Options, UndoFile, UndoOptions,
+    Confinement, DiskHashes, DiskSpec, Error, ErrorKind, Format, Key, Options, UndoFile, UndoOptions,
 };
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr::null;
@@ -107,6 +107,17 @@ unsafe extern "C" fn guestconv_set_grub_dir(handle: *mut Handle, directory: *con
     status(unsafe {
         call(handle, |session| {
             session.configure(|options| options.grub_dir = path_from_c(directory).map(Into::into))
+        })
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn guestconv_add_key(handle: *mut Handle, key: *const c_char) -> c_int {
+    // SAFETY: as above.
+    status(unsafe {
+        call(handle, |session| {
+            let key: Key = from_c(key, "key")?.unwrap_or_default().parse()?;
+            session.configure(|options| options.keys.push(key))
         })
     })
 }

@@ -3,12 +3,16 @@
 //! On disk: a label in one of the first four sectors names the physical volume and where its metadata areas are; each area
 //! is a ring with a header; the newest text in it describes the whole volume group (LVM2 sources, `lib/format_text/layout.h`
 //! and `label.h`). All three are guarded by a CRC. We read; nothing is written. Tables for the kernel's device mapper are in
-//! [`volume`]. Segments that are not linear or striped are kept by name and get no table.
+//! [`map`].
 
+mod map;
+mod segment;
 mod text;
 mod volume;
 
-pub use volume::{Area, Group, Logical, Physical, Segment, SegmentKind, TableLine, Unmapped, mapper_name};
+pub use map::{Mapping, Mappings, TableLine, Unmapped, Word};
+pub use segment::{Area, CacheSettings, Segment, SegmentKind};
+pub use volume::{Group, Logical, Physical, mapper_name};
 
 use crate::formats::block::{ReadAt, array, crc32, has, le32, le64};
 use std::io;

@@ -210,7 +210,7 @@ mod tests {
         Layout {
             disks: vec![Disk { table: Some(table), ..Disk::blank("sda", 0) }],
             filesystems: rows.iter().map(filesystem).collect(),
-            volume_groups: Vec::new(),
+            ..Layout::default()
         }
     }
 

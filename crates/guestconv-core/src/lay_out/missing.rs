@@ -17,7 +17,8 @@ pub fn boot_loader_missing(facts: &Facts) -> Option<Finding> {
         let disk = facts.layout.disks.iter().find(|disk| disk.name == **name);
         disk.is_some_and(|disk| disk.table.is_some() && disk.boot_code.is_none())
     };
-    let disk = names.iter().find(is_empty)?;
+    // Of an array's disks one may have the boot loader of all.
+    let disk = names.first().filter(|_| names.iter().all(|name| is_empty(&name)))?;
     let text = "the disk has partitions and no boot loader, so that no firmware can start it: its hypervisor found the kernel \
                 by itself; install GRUB in the guest before converting, or give the target kernel and initramfs";
     Some(Finding::error("boot-loader-missing", text).about(*disk))

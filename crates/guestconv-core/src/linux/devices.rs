@@ -4,7 +4,7 @@
 //! by path or by id tell the source's hardware: they are clear only where the guest has one disk. Names by content
 //! (`UUID=` and its like) and names of volumes hold on every bus; these are what unstable names are replaced by.
 
-use crate::layout::{DeviceName, Disk, Filesystem, Layout};
+use crate::layout::{Array, DeviceName, Disk, Encrypted, Filesystem, Layout};
 
 /// What a name in the guest's files means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub fn meaning(layout: &Layout, spec: &str) -> Meaning {
     }
     if let Some(volume) = volume(layout, &name) {
         return Meaning::One(volume);
+    }
+    if let Some(meaning) = array(layout, &name).or_else(|| opened(layout, &name)) {
+        return meaning;
     }
     positional(&name).map_or(Meaning::None, |place| one(place.device(layout)))
 }
@@ -93,28 +96,10 @@ pub fn is_volume(layout: &Layout, device: &DeviceName) -> bool {
         .any(|volume| volume.device == *device)
 }
 
-/// Returns the disks that a device lies on: its partition's, or those of its volume group's physical volumes.
+/// Returns the disks that a device lies on.
 pub fn disks<'a>(layout: &'a Layout, device: &DeviceName) -> Vec<&'a Disk> {
-    if let Some(disk) = layout.disks.iter().find(|disk| whole(disk) == *device) {
-        return vec![disk];
-    }
-    if let Some((disk, _)) = layout.partition(device) {
-        return vec![disk];
-    }
-    let holds = |group: &&crate::layout::VolumeGroup| {
-        group.logical_volumes.iter().any(|volume| volume.device == *device)
-    };
-    let Some(group) = layout.volume_groups.iter().find(holds) else { return Vec::new() };
-    let mut found: Vec<&Disk> = Vec::new();
-    for physical in group.physical_volumes.iter().filter(|physical| *physical != device) {
-        let whole_disk = layout.disks.iter().find(|disk| whole(disk) == *physical);
-        for disk in whole_disk.into_iter().chain(layout.partition(physical).map(|(disk, _)| disk)) {
-            if !found.contains(&disk) {
-                found.push(disk);
-            }
-        }
-    }
-    found
+    let names = layout.disks_of(device);
+    layout.disks.iter().filter(|disk| names.contains(&disk.name.as_str())).collect()
 }
 
 /// Returns the device of a whole disk.
@@ -172,6 +157,8 @@ fn by_tag(layout: &Layout, tag: &str, value: &str) -> Meaning {
     match devices.as_slice() {
         [] => Meaning::None,
         [device] => Meaning::One((*device).clone()),
+        // A btrfs over several devices is on each of them.
+        [device, ..] if layout.same_btrfs(device).len() == devices.len() => Meaning::One((*device).clone()),
         _ => Meaning::Several,
     }
 }
@@ -190,6 +177,14 @@ fn named_by_content(content: &Filesystem) -> bool {
 fn by_hardware(layout: &Layout, link: &str) -> Meaning {
     if let Some(volume_name) = link.strip_prefix("by-id/dm-name-") {
         return one(volume(layout, &format!("mapper/{volume_name}")));
+    }
+    if let Some(array) = link.strip_prefix("by-id/md-") {
+        let has_name = |found: &&Array| match array.split_once('-') {
+            Some(("uuid", uuid)) => hex_digits(uuid) == hex_digits(&found.uuid),
+            Some(("name", name)) => found.name.as_deref() == Some(name),
+            _ => false,
+        };
+        return one(layout.arrays.iter().find(has_name).map(|array| array.device.clone()));
     }
     let ([disk], true) =
         (layout.disks.as_slice(), link.starts_with("by-id/") || link.starts_with("by-path/"))
@@ -217,6 +212,42 @@ fn volume(layout: &Layout, name: &str) -> Option<DeviceName> {
         })?;
         Some(volume.device.clone())
     })
+}
+
+/// Names of arrays: `md0`, `md/0`, `md/NAME`, with or without the host; what mdadm counts down from `md127` where it knows no
+/// name can only mean an array if there is just one. `None` if it is no such name.
+fn array(layout: &Layout, name: &str) -> Option<Meaning> {
+    let rest = name.strip_prefix("md")?;
+    let rest = rest.strip_prefix('/').unwrap_or(rest);
+    let ends = [format!("/dev/md{rest}"), format!("/dev/md/{rest}")];
+    let found = layout.arrays.iter().find(|array| {
+        ends.contains(&array.device.0) || array.name.as_deref().is_some_and(|name| name == rest)
+    });
+    let is_counted = rest.parse().is_ok_and(|number: u32| (100..128).contains(&number));
+    Some(match (found, layout.arrays.as_slice()) {
+        (Some(array), _) => Meaning::One(array.device.clone()),
+        (None, [array]) if is_counted => Meaning::One(array.device.clone()),
+        _ => Meaning::None,
+    })
+}
+
+/// Names of what encrypted devices hold, by the guest's crypttab, or as dracut names them. `None` if it is no such name.
+fn opened(layout: &Layout, name: &str) -> Option<Meaning> {
+    let name = name.strip_prefix("mapper/")?;
+    let is_named = |encrypted: &&Encrypted| {
+        encrypted.names.iter().any(|known| known == name)
+            || name.strip_prefix("luks-").is_some_and(|uuid| uuid == encrypted.uuid)
+    };
+    let mut found = layout.encrypted.iter().filter(is_named).map(|encrypted| encrypted.opened.clone());
+    match (found.next(), found.next()) {
+        (None, _) => None,
+        (Some(opened), None) => Some(one(opened)),
+        (Some(_), Some(_)) => Some(Meaning::Several),
+    }
+}
+
+fn hex_digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_hexdigit).map(|digit| digit.to_ascii_lowercase()).collect()
 }
 
 /// A disk by its order, and perhaps a partition of it.
@@ -328,6 +359,7 @@ mod tests {
                 content("/dev/sdc", "xfs", "c-uuid", None),
                 content("/dev/vg-a/lv-root", "xfs", "lv-uuid", None),
             ],
+            ..Layout::default()
         }
     }
 

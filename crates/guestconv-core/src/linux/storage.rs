@@ -156,8 +156,8 @@ mod tests {
         };
         Layout {
             disks: vec![Disk { table: Some(table), ..Disk::blank("sda", 1 << 30) }],
-            volume_groups: Vec::new(),
             filesystems: vec![filesystem(1, "ext4"), filesystem(2, "swap")],
+            ..Layout::default()
         }
     }
 

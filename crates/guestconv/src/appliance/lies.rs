@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use guestconv_core::facts::{FACTS_SCHEMA, Facts, Firmware, Root};
 use guestconv_core::layout::{DeviceName, Disk, Layout};
 use guestconv_core::plan::Plan;
-use guestconv_core::protocol::{Answer, Task};
+use guestconv_core::protocol::{Answer, Lock, Task};
 use guestconv_core::report::{Failure, Outcome, StepOutcome, StepStatus};
 use std::collections::BTreeSet;
 
@@ -37,6 +37,7 @@ pub(crate) struct Asked<'a> {
 pub(crate) fn require_none(answer: &Answer, asked: &Asked<'_>) -> Result<()> {
     let lie = match (answer, asked.task) {
         (Answer::Facts(facts), Task::Inspect { .. }) => of_facts(facts, asked.disks),
+        (Answer::Locks(locks), Task::Locks) => of_locks(locks),
         (Answer::Outcome(outcome), Task::Apply(plan)) => of_outcome(outcome, plan),
         (Answer::Manifest(_), Task::Manifest) => None,
         (Answer::Failure(failure), _) => of_failure(failure),
@@ -59,12 +60,22 @@ fn of_facts(facts: &Facts, disks: &[(&str, u64)]) -> Option<String> {
         too_many("findings", facts.findings.len(), FINDINGS_CAP)
             .or_else(|| too_many("systems", facts.roots.len(), PARTS_CAP))
             .or_else(|| too_many("volumes", volumes, FILESYSTEMS_CAP))
+            .or_else(|| too_many("arrays", layout.arrays.len(), FILESYSTEMS_CAP))
+            .or_else(|| too_many("encrypted devices", layout.encrypted.len(), FILESYSTEMS_CAP))
             .or_else(|| too_many("file systems", layout.filesystems.len(), FILESYSTEMS_CAP))
     };
     let named = || {
         let volumes = layout.volume_groups.iter().flat_map(|group| &group.physical_volumes);
         let on = layout.filesystems.iter().map(|filesystem| &filesystem.device);
-        volumes.chain(on).chain(esps(&facts.firmware)).find(|device| !is_known(device)).map(unknown)
+        let members = layout.arrays.iter().flat_map(|array| &array.members);
+        let encrypted = layout.encrypted.iter().map(|encrypted| &encrypted.device);
+        volumes
+            .chain(members)
+            .chain(encrypted)
+            .chain(on)
+            .chain(esps(&facts.firmware))
+            .find(|device| !is_known(device))
+            .map(unknown)
     };
     let code = || facts.findings.iter().find_map(|finding| of_code(&finding.code));
     let root = || facts.roots.iter().find_map(|root| of_root(root, disks, &is_known));
@@ -112,7 +123,10 @@ fn devices(layout: &Layout) -> BTreeSet<String> {
     let tables = layout.disks.iter().filter_map(|disk| disk.table.as_ref());
     let partitions = tables.flat_map(|table| &table.partitions).map(|partition| partition.device.0.clone());
     let volumes = layout.volume_groups.iter().flat_map(|group| &group.logical_volumes);
-    disks.chain(partitions).chain(volumes.map(|volume| volume.device.0.clone())).collect()
+    let volumes = volumes.map(|volume| volume.device.0.clone());
+    let arrays = layout.arrays.iter().map(|array| array.device.0.clone());
+    let opened = layout.encrypted.iter().filter_map(|encrypted| Some(encrypted.opened.as_ref()?.0.clone()));
+    disks.chain(partitions).chain(volumes).chain(arrays).chain(opened).collect()
 }
 
 fn esps(firmware: &Firmware) -> &[DeviceName] {
@@ -151,6 +165,15 @@ fn of_outcome(outcome: &Outcome, plan: &Plan) -> Option<String> {
         None if before.len() == plan.steps.len() => None,
         _ => Some("its outcome says both that it failed and that it did not".to_owned()),
     }
+}
+
+/// What is asked for each slot has limits where it is made.
+fn of_locks(locks: &[Lock]) -> Option<String> {
+    let slots = locks.iter().map(|lock| lock.slots.len()).sum();
+    let strange = || locks.iter().find(|lock| !lock.device.0.starts_with("/dev/"));
+    too_many("encrypted devices", locks.len(), PARTS_CAP)
+        .or_else(|| too_many("key slots", slots, PARTS_CAP))
+        .or_else(|| strange().map(|lock| unknown(&lock.device)))
 }
 
 fn of_failure(failure: &Failure) -> Option<String> {

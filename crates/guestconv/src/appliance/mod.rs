@@ -26,7 +26,7 @@ use find::Appliance;
 use guestconv_core::change::Change;
 use guestconv_core::finding::Finding;
 use guestconv_core::plan::Plan;
-use guestconv_core::protocol::{Answer, REQUEST_FILE, Reply, Request, Task, VERSION};
+use guestconv_core::protocol::{Answer, REQUEST_FILE, Reply, Request, SlotKey, Task, VERSION};
 #[cfg(not(any(test, feature = "fuzzing")))]
 use lies::Asked;
 use process::{FILE_CAP_BYTES, Process, Start};
@@ -53,6 +53,8 @@ pub(crate) struct Job<'a> {
     pub(crate) disks: &'a [Disk],
     /// What is served for each disk.
     pub(crate) views: &'a [View],
+    /// What opens encrypted devices.
+    pub(crate) keys: &'a [SlotKey],
     /// Whether the overlays are kept.
     pub(crate) durability: Durability,
     /// What the agent shall do.
@@ -89,6 +91,7 @@ impl Runner {
         let request = Request {
             version: VERSION.to_owned(),
             disks: job.disks.iter().map(|disk| disk.name.clone()).collect(),
+            keys: job.keys.to_vec(),
             task: job.task,
         };
         let runs_program = runs_program(&request.task);

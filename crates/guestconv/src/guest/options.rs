@@ -3,6 +3,7 @@
 use crate::commit::UndoFile;
 use crate::confine::Confinement;
 use crate::disks::ImageFormat;
+use crate::keys::Key;
 use crate::observe::{Cancel, Observer, Silent};
 use std::fmt;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ pub struct Options {
     /// The directory of the GRUB 2 that a disk without boot loader is given: what has its `i386-pc` and `x86_64-efi`, as
     /// `/usr/lib/grub` has them; `None`: where the host's packages put them.
     pub grub_dir: Option<PathBuf>,
+    /// What opens encrypted devices.
+    pub keys: Vec<Key>,
     /// How long one run of the appliance may take.
     pub time_limit: Duration,
     /// How the appliance, and what else meets the guest, is confined.
@@ -35,6 +38,7 @@ impl Default for Options {
             appliance: None,
             overlay_dir: None,
             grub_dir: None,
+            keys: Vec::new(),
             time_limit: Duration::from_secs(300),
             confinement: Confinement::default(),
             observer: Arc::new(Silent),
@@ -49,6 +53,7 @@ impl fmt::Debug for Options {
             .field("appliance", &self.appliance)
             .field("overlay_dir", &self.overlay_dir)
             .field("grub_dir", &self.grub_dir)
+            .field("keys", &self.keys)
             .field("time_limit", &self.time_limit)
             .field("confinement", &self.confinement)
             .finish_non_exhaustive()

@@ -18,7 +18,7 @@ logical_volumes {
     segment1 { start_extent = 0 extent_count = 3 type = "striped" stripe_count = 1 stripes = ["pv0", 0] } }
   far { status = ["VISIBLE"] segment1 { start_extent = 0 extent_count = 1 type = "striped" stripes = ["pv1", 9] } }
   hole { status = ["VISIBLE"] segment1 { start_extent = 1 extent_count = 1 type = "striped" stripes = ["pv0", 9] } }
-  thin { status = ["READ"] segment1 { start_extent = 0 extent_count = 2 type = "thin" transaction_id = -1 } }
+  other { status = ["READ"] segment1 { start_extent = 0 extent_count = 2 type = "vdo" transaction_id = -1 } }
 }
 }
 contents = "Text Format Volume Group"
@@ -59,24 +59,16 @@ fn a_group_is_read_and_mapped() {
         assert_eq!((group.name.as_str(), group.seqno, group.extent_sectors), ("vg-0", 7, 8192));
         let names: Vec<_> =
             group.logical_volumes.iter().map(|volume| (volume.name.as_str(), volume.visible)).collect();
-        assert_eq!(names, [("root", true), ("far", true), ("hole", true), ("thin", false)]);
+        assert_eq!(names, [("root", true), ("far", true), ("hole", true), ("other", false)]);
         let number = |uuid: &str| uuid.starts_with("0000").then(|| "254:1".to_owned());
-        let line = |start_sectors, sectors, target, parameters: &str| {
-            let parameters = parameters.to_owned();
-            Ok::<_, Unmapped>(TableLine { start_sectors, sectors, target, parameters })
-        };
         let missing = Unmapped::Missing("111111-1111-1111-1111-1111-1111-111111".into());
-        let tables: Vec<_> =
-            group.logical_volumes.iter().map(|volume| group.table(volume, &number)).collect();
-        let thin = Err(Unmapped::Segment("thin".into()));
-        assert_eq!(tables, [Err(missing.clone()), Err(missing), Err(Unmapped::Damaged), thin]);
+        let tables: Vec<_> = names.iter().map(|(name, _)| Mappings::new(&group, &number).add(name)).collect();
+        let other = Err(Unmapped::Segment("vdo".into()));
+        assert_eq!(tables, [Err(missing.clone()), Err(missing), Err(Unmapped::Damaged), other]);
         let root = &group.logical_volumes[0];
-        let mapped = group.table(root, &|uuid| Some(format!("254:{}", &uuid[..1]))).unwrap();
-        let expected = [
-            line(0, 3 * 8192, "linear", "254:0 2048").unwrap(),
-            line(3 * 8192, 4 * 8192, "striped", "2 128 254:0 26624 254:1 4096").unwrap(),
-        ];
-        assert_eq!(mapped, expected);
+        let expected =
+            ["root: 0 24576 linear 254:0 2048", "root: 24576 32768 striped 2 128 254:0 26624 254:1 4096"];
+        assert_eq!(tables_of(&group, &["root"]).unwrap(), expected);
         assert_eq!(root.segment_types(), ["linear", "striped"]);
         assert_eq!(root.size_bytes(&group), Some(7 * 8192 * 512));
     }
@@ -126,7 +118,8 @@ fn no_text_makes_it_panic() {
             let group = Group::parse(&format!("{cut}{byte}{}", TEXT.get(end + 1..).unwrap()));
             for group in group.iter() {
                 for volume in &group.logical_volumes {
-                    let _ = (group.table(volume, &|_| Some("1:1".into())), volume.size_bytes(group));
+                    let number = |_: &str| Some("1:1".into());
+                    let _ = (Mappings::new(group, &number).add(&volume.name), volume.size_bytes(group));
                 }
             }
         }
@@ -136,5 +129,211 @@ fn no_text_makes_it_panic() {
         let mut disk = whole.clone();
         disk[if at < 512 { at + 512 } else { at - 512 + 4096 }] ^= 0xff;
         let _ = read(&disk).unwrap();
+    }
+}
+
+/// Returns the lines of the tables of volumes and all below them, as `dmsetup table` prints them with names for numbers.
+fn tables_of(group: &Group, volumes: &[&str]) -> Result<Vec<String>, Unmapped> {
+    let number = |uuid: &str| (!uuid.starts_with('9')).then(|| format!("254:{}", &uuid[..1]));
+    let mut mappings = Mappings::new(group, &number);
+    volumes.iter().try_for_each(|volume| mappings.add(volume))?;
+    let line = |name: &str, line: &TableLine| {
+        let parameters = line.parameters(&|below| Some(format!("<{below}>"))).unwrap();
+        format!("{name}: {} {} {} {parameters}", line.start_sectors, line.sectors, line.target)
+    };
+    let all = mappings.made().iter();
+    Ok(all
+        .flat_map(|mapping| mapping.table.iter().map(|l| line(&mapping.name, l)).collect::<Vec<_>>())
+        .collect())
+}
+
+/// A group with the volumes of `text`, on three physical volumes of which the last is missing; extents of one sector.
+fn group(volumes: &str) -> Group {
+    let physical = |number: u32| format!(r#"pv{number} {{ id = "{number}" pe_start = 0 }}"#);
+    let text = format!(
+        "vg {{ id = \"g\" seqno = 1 extent_size = 1 physical_volumes {{ {} {} {} }} logical_volumes {{ {volumes} }} }}",
+        physical(0),
+        physical(1),
+        physical(9)
+    );
+    Group::parse(&text).unwrap()
+}
+
+/// A volume of one segment of eight extents.
+fn segment(name: &str, flags: &str, rest: &str) -> String {
+    format!("{name} {{ status = [{flags}] segment1 {{ start_extent = 0 extent_count = 8 {rest} }} }}\n")
+}
+
+fn linear(name: &str, flags: &str, on: &str) -> String {
+    segment(name, flags, &format!(r#"type = "striped" stripes = ["{on}", 0]"#))
+}
+
+const SHOWN: &str = r#""READ", "VISIBLE""#;
+
+#[test]
+fn every_kind_of_volume_is_mapped_with_what_it_lies_on() {
+    let part = |name: &str, on: &str| linear(name, r#""READ""#, on);
+    let cases = [
+        (
+            "a mirror, without its log",
+            part("m_0", "pv0")
+                + &part("m_1", "pv1")
+                + &segment(
+                    "v",
+                    SHOWN,
+                    r#"type = "mirror" region_size = 4 mirror_log = "m_log" mirrors = ["m_0", 0, "m_1", 0]"#,
+                ),
+            vec![
+                "m_0: 0 8 linear 254:0 0",
+                "m_1: 0 8 linear 254:1 0",
+                "v: 0 8 mirror core 2 4 nosync 2 <m_0> 0 <m_1> 0",
+            ],
+        ),
+        (
+            "RAID 1 of which a leg is missing",
+            part("i0", "pv0")
+                + &part("m0", "pv0")
+                + &part("i1", "pv9")
+                + &part("m1", "pv1")
+                + &segment(
+                    "v",
+                    SHOWN,
+                    r#"type = "raid1" device_count = 2 region_size = 1024 raids = ["m0", "i0", "m1", "i1"]"#,
+                ),
+            vec![
+                "m0: 0 8 linear 254:0 0",
+                "i0: 0 8 linear 254:0 0",
+                "v: 0 8 raid raid1 3 0 region_size 1024 2 <m0> <i0> - -",
+            ],
+        ),
+        (
+            "RAID 0 without notes",
+            part("i0", "pv0")
+                + &part("i1", "pv1")
+                + &segment("v", SHOWN, r#"type = "raid0" stripe_size = 128 raid0_lvs = ["i0", "i1"]"#),
+            vec![
+                "i0: 0 8 linear 254:0 0",
+                "i1: 0 8 linear 254:1 0",
+                "v: 0 8 raid raid0 1 128 2 - <i0> - <i1>",
+            ],
+        ),
+        (
+            "a thin volume",
+            part("p_tmeta", "pv0")
+                + &part("p_tdata", "pv1")
+                + &segment(
+                    "p",
+                    SHOWN,
+                    r#"type = "thin-pool" metadata = "p_tmeta" pool = "p_tdata" transaction_id = 1 chunk_size = 128
+                   discards = "nopassdown" zero_new_blocks = 1"#,
+                )
+                + &segment("v", SHOWN, r#"type = "thin" thin_pool = "p" transaction_id = 0 device_id = 3"#),
+            vec![
+                "p_tmeta: 0 8 linear 254:0 0",
+                "p_tdata: 0 8 linear 254:1 0",
+                "p: 0 8 thin-pool <p_tmeta> <p_tdata> 128 0 2 error_if_no_space no_discard_passdown",
+                "v: 0 8 thin <p> 3",
+            ],
+        ),
+        (
+            "a cache of a pool",
+            part("o", "pv0")
+                + &part("c_m", "pv1")
+                + &part("c_d", "pv1")
+                + &segment(
+                    "c",
+                    "",
+                    r#"type = "cache-pool" data = "c_d" metadata = "c_m" chunk_size = 64 metadata_format = 2
+                   cache_mode = "writeback""#,
+                )
+                + &segment("v", SHOWN, r#"type = "cache" cache_pool = "c" origin = "o""#),
+            vec![
+                "o: 0 8 linear 254:0 0",
+                "c_m: 0 8 linear 254:1 0",
+                "c_d: 0 8 linear 254:1 0",
+                "v: 0 8 cache <c_m> <c_d> <o> 64 2 writeback metadata2 smq 0",
+            ],
+        ),
+        (
+            "a cache of one volume",
+            part("o", "pv0")
+                + &part("c", "pv1")
+                + &segment(
+                    "v",
+                    SHOWN,
+                    r#"type = "cache" cache_pool = "c" origin = "o" metadata_start = 0 metadata_len = 2 data_start = 2
+                   data_len = 6 chunk_size = 64"#,
+                ),
+            vec![
+                "o: 0 8 linear 254:0 0",
+                "c: 0 8 linear 254:1 0",
+                "c-cmeta: 0 2 linear <c> 0",
+                "c-cdata: 0 6 linear <c> 2",
+                "v: 0 8 cache <c-cmeta> <c-cdata> <o> 64 1 writethrough smq 0",
+            ],
+        ),
+        (
+            "an origin gets its snapshots",
+            linear("v", SHOWN, "pv0")
+                + &linear("s", SHOWN, "pv1")
+                + &segment(
+                    "snapshot0",
+                    "",
+                    r#"type = "snapshot" chunk_size = 8 origin = "v" cow_store = "s""#,
+                ),
+            vec![
+                "v-real: 0 8 linear 254:0 0",
+                "s-cow: 0 8 linear 254:1 0",
+                "s: 0 8 snapshot <v-real> <s-cow> P 8",
+                "v: 0 8 snapshot-origin <v-real>",
+            ],
+        ),
+        (
+            "what merges is its snapshot",
+            linear("v", SHOWN, "pv0")
+                + &linear("s", "", "pv1")
+                + &segment(
+                    "snapshot0",
+                    "",
+                    r#"type = "snapshot" chunk_size = 8 origin = "v" merging_store = "s""#,
+                ),
+            vec![
+                "v-real: 0 8 linear 254:0 0",
+                "s-cow: 0 8 linear 254:1 0",
+                "v: 0 8 snapshot <v-real> <s-cow> P 8",
+            ],
+        ),
+    ];
+    for (what, volumes, expected) in cases {
+        assert_eq!(
+            tables_of(&group(&volumes), &["v"]),
+            Ok(expected.into_iter().map(str::to_owned).collect()),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn what_leads_back_to_itself_or_is_missing_is_told() {
+    let missing = || Unmapped::Missing("9".into());
+    for (what, volumes, expected) in [
+        ("itself", linear("v", SHOWN, "v"), Unmapped::Damaged),
+        ("each other", linear("v", SHOWN, "w") + &linear("w", SHOWN, "v"), Unmapped::Damaged),
+        ("nothing", linear("v", SHOWN, "pv5"), Unmapped::Damaged),
+        ("a missing physical volume", linear("v", SHOWN, "w") + &linear("w", SHOWN, "pv9"), missing()),
+        (
+            "an origin whose snapshot is missing",
+            linear("v", SHOWN, "pv0")
+                + &linear("s", SHOWN, "pv9")
+                + &segment(
+                    "snapshot0",
+                    "",
+                    r#"type = "snapshot" chunk_size = 8 origin = "v" cow_store = "s""#,
+                ),
+            missing(),
+        ),
+        ("another type", segment("v", SHOWN, r#"type = "vdo""#), Unmapped::Segment("vdo".into())),
+    ] {
+        assert_eq!(tables_of(&group(&volumes), &["v"]), Err(expected), "{what}");
     }
 }

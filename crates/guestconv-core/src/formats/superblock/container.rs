@@ -1,8 +1,8 @@
 //! Devices that hold other devices: encryption, arrays, volume groups, pools.
 
 use super::Superblock;
-use crate::formats::block::{ReadAt, array, has, le32, le64};
-use crate::formats::lvm2;
+use crate::formats::block::{ReadAt, has, le64};
+use crate::formats::{lvm2, md};
 use std::io;
 
 /// LUKS and BitLocker.
@@ -16,26 +16,10 @@ pub(super) fn crypto(head: &[u8]) -> Option<Superblock> {
     Some(if has(head, 6, &[0, 2]) { found.label(head.get(24..72)?) } else { found })
 }
 
-/// Linux MD. Version 1.1 is at the start, 1.2 at 4 KiB, 1.0 and 0.90 near the end (kernel: `md_p.h`).
+/// Linux MD.
 pub(super) fn md(head: &[u8], tail: &[u8], size_bytes: u64) -> Option<Superblock> {
-    const MAGIC: u32 = 0xa92b_4efc;
-    let in_tail = |at: u64| {
-        let from_end = usize::try_from(size_bytes.checked_sub(at)?).ok()?;
-        tail.get(tail.len().checked_sub(from_end)?..)
-    };
-    let at_1_0 = (size_bytes / 512).checked_sub(16).and_then(|sector| in_tail((sector & !7) * 512));
-    let version_1 = [Some(head), head.get(4096..), at_1_0].into_iter().flatten();
-    let found =
-        version_1.into_iter().find(|bytes| le32(bytes, 0) == Some(MAGIC) && le32(bytes, 4) == Some(1));
-    if let Some(bytes) = found {
-        return Some(Superblock::new("linux_raid_member").uuid(array(bytes, 16)).label(bytes.get(32..64)?));
-    }
-    let old = in_tail((size_bytes & !0xffff).checked_sub(65536)?)?;
-    let is_old = le32(old, 0) == Some(MAGIC) && le32(old, 4) == Some(0);
-    is_old.then_some(())?;
-    let (first, rest): ([u8; 4], [u8; 12]) = (array(old, 20)?, array(old, 52)?);
-    let uuid: [u8; 16] = [first.as_slice(), &rest].concat().try_into().ok()?;
-    Some(Superblock::new("linux_raid_member").uuid(Some(uuid)))
+    let member = md::member(head, tail, size_bytes)?;
+    Some(Superblock::new("linux_raid_member").uuid(Some(member.array)).label_text(&member.name))
 }
 
 /// Arrays of controllers' firmware: DDF and Intel.
