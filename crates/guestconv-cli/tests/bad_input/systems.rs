@@ -36,7 +36,7 @@ fn disks_without_a_system_are_told() {
             "guest",
             "no-system",
             "no installed system was found on sda: there is ext4 on /dev/sda; add all disks of the guest, or see to this: \
-             /dev/sda: the file system cannot be mounted: Invalid argument (os error 22); it is neither looked at nor \
+             /dev/sda: the file system cannot be mounted: Invalid argument (os error 22) (EXT4-fs (vda): bad geometry: block count 8192 exceeds size of device (4096 blocks)); if it is damaged, e2fsck -f may mend it; it is neither looked at nor \
              changed",
         ),
         case("header.img --format raw", 3, "guest", "no-system", no_system),
