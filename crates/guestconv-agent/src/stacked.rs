@@ -18,8 +18,10 @@ const CAP_ROUNDS: usize = 16;
 /// A device that was made.
 #[derive(Clone, Debug)]
 pub(crate) enum Made {
-    /// By the device mapper, of that name.
+    /// By the device mapper, of that name; it passes on what is written.
     Mapped(String),
+    /// By the device mapper, of that name; it holds back what is written, or what it notes of it (thin, cache, RAID).
+    Holding(String),
     /// An array, by its name in `/sys/block`.
     Array(String),
 }
@@ -34,9 +36,20 @@ pub(crate) enum Which {
 }
 
 impl Made {
+    /// Returns a device of the device mapper with these targets.
+    pub(crate) fn mapped<'a>(name: String, mut targets: impl Iterator<Item = &'a str>) -> Self {
+        const HOLDING: [&str; 5] = ["thin-pool", "thin", "cache", "writecache", "raid"];
+        if targets.any(|target| HOLDING.contains(&target)) { Self::Holding(name) } else { Self::Mapped(name) }
+    }
+
+    /// Returns whether it must be ended before the machine is.
+    pub(crate) fn holds_back(&self) -> bool {
+        !matches!(self, Self::Mapped(_))
+    }
+
     pub(crate) fn end(self) -> io::Result<()> {
         match self {
-            Self::Mapped(name) => mapper::remove(&name)
+            Self::Mapped(name) | Self::Holding(name) => mapper::remove(&name)
                 .map_err(|error| io::Error::other(format!("cannot close {name}: {error}"))),
             Self::Array(name) => crate::arrays::stop(&name)
                 .map_err(|error| io::Error::other(format!("cannot stop the array {name}: {error}"))),

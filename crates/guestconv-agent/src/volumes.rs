@@ -198,7 +198,7 @@ fn made(
     let before = kmsg::lines().len();
     let node = mapper::map(&name, &table)
         .map_err(|error| format!("{error}{}", kmsg::last_words(before, &["device-mapper", "md/", "md: "])))?;
-    scan.made.push(Made::Mapped(name.clone()));
+    scan.made.push(Made::mapped(name.clone(), table.iter().map(|line| line.target)));
     if table.iter().any(|line| line.target == "raid") {
         // Nothing is copied from leg to leg here: the guest goes on with that itself. RAID 0 has nothing to copy.
         let _ = mapper::tell(&name, "frozen");
