@@ -49,7 +49,7 @@ fn walk(tree: &RootTree, device: &str, lines: &mut Vec<String>) -> io::Result<()
             FileKind::Link => ("link", tree.read_link(&path).map_err(io::Error::other)?.unwrap_or_default()),
             FileKind::File => {
                 let hash = hash(tree, &path).map_err(io::Error::other)?;
-                ("file", hash.map(|hash| format!("{} {}", hash.size_bytes, hash.sha256)).unwrap_or_default())
+                ("file", hash.map(|hash| format!("{} {}", hash.size_bytes, hash.blake3)).unwrap_or_default())
             }
             FileKind::Other => ("other", format!("{}", stat.st_rdev)),
         };

@@ -80,8 +80,8 @@ pub enum Before {
 pub struct FileHash {
     /// Size in bytes.
     pub size_bytes: u64,
-    /// SHA-256 in lower-case hex.
-    pub sha256: String,
+    /// BLAKE3 in lower-case hex, as `b3sum` prints it.
+    pub blake3: String,
 }
 
 /// What is appended to an initramfs; the agent builds the segment from the guest's own modules.

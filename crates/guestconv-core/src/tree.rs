@@ -5,7 +5,6 @@ use crate::change::FileHash;
 use crate::path::GuestPath;
 use crate::secret;
 use crate::text::TextFile;
-use sha2::{Digest, Sha256};
 use std::io::Read;
 
 /// What `stat(2)` says of a file, as far as conversion needs it.
@@ -201,14 +200,14 @@ pub fn hashing(tree: &dyn GuestTree, path: &GuestPath) -> Result<Option<Hashing>
 /// A hash in the making.
 #[derive(Clone, Debug, Default)]
 pub struct Hashing {
-    sha: Sha256,
+    hasher: blake3::Hasher,
     size_bytes: u64,
 }
 
 impl Hashing {
     /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.sha.update(bytes);
+        self.hasher.update(bytes);
         self.size_bytes = self.size_bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
     }
 
@@ -217,9 +216,9 @@ impl Hashing {
         self.size_bytes
     }
 
-    /// Returns size and SHA-256 of all that was added.
+    /// Returns size and hash of all that was added.
     pub fn finish(self) -> FileHash {
-        FileHash { size_bytes: self.size_bytes, sha256: hex(&self.sha.finalize()) }
+        FileHash { size_bytes: self.size_bytes, blake3: self.hasher.finalize().to_hex().to_string() }
     }
 }
 

@@ -179,11 +179,17 @@ mod tests {
             logical_volumes: vec![volume],
         };
         let layout = Layout {
-            disks: vec![disk("sda"), disk("sdb"), Disk::blank("sdc", 1 << 20), Disk::blank("sdd", 1 << 20)],
+            disks: vec![
+                disk("sda"),
+                disk("sdb"),
+                Disk::blank("sdc", 1 << 20),
+                Disk::blank("sdd", 1 << 20),
+                Disk::blank("sde", 1 << 20),
+            ],
             arrays: vec![array],
             encrypted: vec![encrypted],
             volume_groups: vec![group],
-            filesystems: [("sda1", "f"), ("sdc", "f"), ("mapper/x", "f"), ("sdb1", "e")]
+            filesystems: [("sde", "f"), ("sdc", "f"), ("mapper/x", "f"), ("sdb1", "e")]
                 .map(|(on, uuid)| Filesystem {
                     uuid: Some(uuid.into()),
                     ..Filesystem::new(device(on), "btrfs")
@@ -195,9 +201,9 @@ mod tests {
             ("mapper/luks-l", &["sda", "sdb"]),
             ("md0", &["sda", "sdb"]),
             ("sdb1", &["sdb"]),
-            ("sdc", &["sda", "sdc"]),
+            ("sdc", &["sdc", "sde"]),
             ("vg/other", &[]),
-            ("mapper/x", &["sda", "sdc"]),
+            ("mapper/x", &["sdc", "sde"]),
         ] {
             assert_eq!(layout.disks_of(&device(name)), disks, "{name}");
         }

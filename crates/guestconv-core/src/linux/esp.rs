@@ -206,7 +206,7 @@ mod tests {
     use crate::path::guest_path;
 
     fn esp(files: &[(&str, &str)]) -> Esp {
-        let file = FileHash { size_bytes: 1, sha256: String::new() };
+        let file = FileHash { size_bytes: 1, blake3: String::new() };
         let files = files.iter().map(|(vendor, name)| EspFile {
             vendor: (*vendor).to_owned(),
             name: (*name).to_owned(),

@@ -138,8 +138,8 @@ fn words(before: &Before) -> String {
 }
 
 fn hash(file: &FileHash) -> String {
-    let short: String = file.sha256.chars().take(16).collect();
-    format!("{} bytes, sha256 {}", file.size_bytes, visible(&short))
+    let short: String = file.blake3.chars().take(16).collect();
+    format!("{} bytes, blake3 {}", file.size_bytes, visible(&short))
 }
 
 /// Returns a text with its control characters shown, but for tabs and line feeds.

@@ -1,7 +1,8 @@
 //! A plan as a document: what `plan --json` writes can be kept, reviewed, signed, and handed back to be carried out.
 
 use super::{PLAN_SCHEMA, Plan, PlanError};
-use crate::tree::Hashing;
+use crate::tree::hex;
+use sha2::{Digest, Sha256};
 
 impl Plan {
     /// Returns the plan as JSON with a line feed at its end, byte for byte what `plan --json` writes.
@@ -39,9 +40,7 @@ impl Plan {
 
     /// Returns the SHA-256 of the document, in lower-case hex: what `sha256sum` says of the file.
     pub fn sha256(&self) -> String {
-        let mut hashing = Hashing::default();
-        hashing.update(self.to_document().as_bytes());
-        hashing.finish().sha256
+        hex(&Sha256::digest(self.to_document()))
     }
 
     /// Fails unless this plan, which was kept, is still what planning with the same wishes gives. What the host lacks is no

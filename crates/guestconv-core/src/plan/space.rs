@@ -152,7 +152,7 @@ mod tests {
         };
         let copy = |to: &'static str, size_bytes| Change::Copy {
             from: guest_path("/x"),
-            source: FileHash { size_bytes, sha256: String::new() },
+            source: FileHash { size_bytes, blake3: String::new() },
             to: guest_path(to),
         };
         let step = Step {

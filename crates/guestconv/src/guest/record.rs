@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use guestconv_core::plan::Plan;
 use guestconv_core::record::{Record, RecordDisk, RecordImage};
 use guestconv_core::report::Outcome;
-use guestconv_core::tree::Hashing;
+use guestconv_core::tree::hex;
+use sha2::{Digest as _, Sha256};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -81,7 +82,7 @@ fn image(path: &Path, format: ImageFormat, image: &Image, hashes: DiskHashes) ->
 }
 
 fn sha256(image: &Image) -> std::io::Result<String> {
-    let (mut hashing, mut offset) = (Hashing::default(), 0);
+    let (mut hashing, mut offset) = (Sha256::new(), 0);
     let mut buffer = Vec::new();
     while offset < image.size() {
         let count = CHUNK_BYTES.min(image.size() - offset);
@@ -90,5 +91,5 @@ fn sha256(image: &Image) -> std::io::Result<String> {
         hashing.update(&buffer);
         offset += count;
     }
-    Ok(hashing.finish().sha256)
+    Ok(hex(&hashing.finalize()))
 }

@@ -177,9 +177,9 @@ fn write(path: &str, before: Option<&str>, after: &str, mode: Option<u32>) -> Ch
 }
 
 fn hash_of(text: &str) -> FileHash {
-    use sha2::{Digest, Sha256};
-    let sha256 = guestconv_core::tree::hex(&Sha256::digest(text));
-    FileHash { size_bytes: text.len() as u64, sha256 }
+    let mut hashing = guestconv_core::tree::Hashing::default();
+    hashing.update(text.as_bytes());
+    hashing.finish()
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn changes_do_what_they_say_and_nothing_else() {
         let Answer::Manifest(after) = after else { panic!("another answer") };
         let file = |name: &str, mode: &str, text: &str| {
             let hash = hash_of(text);
-            format!("/dev/sda {name} file {mode} 0 0 \"{} {}\" ", hash.size_bytes, hash.sha256)
+            format!("/dev/sda {name} file {mode} 0 0 \"{} {}\" ", hash.size_bytes, hash.blake3)
         };
         let only = |these: &[String], others: &[String]| -> Vec<String> {
             these.iter().filter(|line| !others.contains(line)).cloned().collect()

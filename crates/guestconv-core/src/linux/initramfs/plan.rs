@@ -244,7 +244,7 @@ mod tests {
         let image = |modules: &[&str]| Image {
             path: guest_path("/boot/initrd.img-6.1"),
             kernel: "6.1".to_owned(),
-            file: FileHash { size_bytes: 0, sha256: String::new() },
+            file: FileHash { size_bytes: 0, blake3: String::new() },
             module_dir: "/lib/modules/6.1".to_owned(),
             missing_directories: Vec::new(),
             modules: modules.iter().map(|&path| path.to_owned()).collect(),

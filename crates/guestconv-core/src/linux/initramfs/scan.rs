@@ -76,7 +76,7 @@ pub(super) fn grown(
     let mut image = Hashed::new(image);
     for before in candidates {
         let Some(hash) = image.hash_of_first(before.file.size_bytes).map_err(text)? else { return Ok(None) };
-        if hash != before.file.sha256 {
+        if hash != before.file.blake3 {
             continue;
         }
         if image.peek(1).map_err(text)?.is_empty() {

@@ -12,8 +12,7 @@ use crate::formats::module_index::Index;
 use crate::formats::modules::{self, Dependency, module_name};
 use crate::path::GuestPath;
 use crate::report::Failure;
-use crate::tree::{ReadError, hex};
-use sha2::{Digest, Sha256};
+use crate::tree::ReadError;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -41,7 +40,7 @@ pub fn build(
     for module in &append.modules {
         let data = read(&module.from).map_err(|error| failure("guest-unreadable", error.to_string()))?;
         let is_same = u64::try_from(data.len()) == Ok(module.file.size_bytes)
-            && hex(&Sha256::digest(&data)) == module.file.sha256;
+            && blake3::hash(&data).to_hex().as_str() == module.file.blake3;
         if !is_same {
             let message =
                 format!("{} of the guest is not what the plan was made with; plan again", module.from);

@@ -44,7 +44,7 @@ impl<'a> Hashed<'a> {
             }
         }
         self.from = self.to;
-        Ok(Some(self.hashing.clone().finish().sha256))
+        Ok(Some(self.hashing.clone().finish().blake3))
     }
 
     /// Reads to the end and returns size and hash of the whole.

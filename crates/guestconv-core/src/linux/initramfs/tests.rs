@@ -2,8 +2,6 @@ use super::*;
 use crate::change::{AddedModule, InitramfsAppend};
 use crate::formats::cpio::Writer;
 use crate::path::guest_path;
-use crate::tree::hex;
-use sha2::{Digest, Sha256};
 use std::io::Write;
 
 const RESUME: &str = "RESUME=/dev/sda2\n";
@@ -55,7 +53,10 @@ fn what_is_appended_is_found_again() {
         let expected = Image {
             path: path.clone(),
             kernel: "6.1".to_owned(),
-            file: FileHash { size_bytes: original.len() as u64, sha256: hex(&Sha256::digest(&original)) },
+            file: FileHash {
+                size_bytes: original.len() as u64,
+                blake3: blake3::hash(&original).to_hex().to_string(),
+            },
             module_dir: "/usr/lib/modules/6.1".to_owned(),
             missing_directories: Vec::new(),
             modules: vec!["kernel/ext4.ko".to_owned()],
@@ -80,7 +81,7 @@ fn what_is_appended_is_found_again() {
                 name: "virtio_blk".to_owned(),
                 from: guest_path("/lib/modules/6.1/kernel/drivers/virtio_blk.ko"),
                 to: "kernel/drivers/virtio_blk.ko".to_owned(),
-                file: FileHash { size_bytes: 3, sha256: hex(&Sha256::digest(b"blk")) },
+                file: FileHash { size_bytes: 3, blake3: blake3::hash(b"blk").to_hex().to_string() },
             }],
             present: image.modules,
             module_dir: image.module_dir,

@@ -1,8 +1,6 @@
 use super::*;
 use crate::fixtures::MemTree;
 use crate::layout::Layout;
-use crate::tree::hex;
-use sha2::{Digest, Sha256};
 
 #[test]
 fn a_kernel_has_its_drivers_builtin_as_files_or_not_at_all() {
@@ -37,7 +35,10 @@ fn a_kernel_has_its_drivers_builtin_as_files_or_not_at_all() {
     }
     let file = |path: &str, content: &str| ModuleFile {
         path: path.to_owned(),
-        file: FileHash { size_bytes: content.len() as u64, sha256: hex(&Sha256::digest(content)) },
+        file: FileHash {
+            size_bytes: content.len() as u64,
+            blake3: blake3::hash(content.as_bytes()).to_hex().to_string(),
+        },
     };
     let expected = [
         ("virtio", file("kernel/virtio.ko", "virtio")),

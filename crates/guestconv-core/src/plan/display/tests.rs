@@ -9,7 +9,7 @@ use crate::linux::initramfs::Compression;
 use crate::path::guest_path;
 
 fn file(size_bytes: u64) -> FileHash {
-    FileHash { size_bytes, sha256: "0123456789abcdef0123456789abcdef".into() }
+    FileHash { size_bytes, blake3: "0123456789abcdef0123456789abcdef".into() }
 }
 
 fn plan(steps: Vec<Step>) -> Plan {
@@ -116,10 +116,10 @@ fn every_kind_of_change_is_shown() {
 # in the system on /dev/sda2
 # remove /a, a link to ../b
 # link /l to /dev/null
-# link /m to n in place of a file of 7 bytes, sha256 0123456789abcdef
-# copy /x.efi (8 bytes, sha256 0123456789abcdef) to /y.efi
-# append to /boot/initrd.img (9 bytes, sha256 0123456789abcdef), kernel 6.1.0
-#   module virtio_blk from /lib/modules/6.1.0/virtio_blk.ko (10 bytes, sha256 0123456789abcdef)
+# link /m to n in place of a file of 7 bytes, blake3 0123456789abcdef
+# copy /x.efi (8 bytes, blake3 0123456789abcdef) to /y.efi
+# append to /boot/initrd.img (9 bytes, blake3 0123456789abcdef), kernel 6.1.0
+#   module virtio_blk from /lib/modules/6.1.0/virtio_blk.ko (10 bytes, blake3 0123456789abcdef)
 #   file conf/x (5 bytes of text)
 #   a module index, so that udev finds them
 # run in the appliance: dracut -f
