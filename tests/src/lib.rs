@@ -163,11 +163,20 @@ pub fn copy_for_examples(name: &str) -> Option<Copy> {
 }
 
 impl Copy {
-    /// Opens the guest.
+    /// Opens the guest, with what opens its encrypted devices.
     ///
     /// # Panics
     /// If it cannot be opened.
     pub fn open(&self, options: Options) -> Guest {
+        let keys = self.subject.key.iter().map(|key| key.parse().unwrap()).collect();
+        self.open_with(Options { keys, ..options })
+    }
+
+    /// Opens the guest with the keys of the options instead of its own.
+    ///
+    /// # Panics
+    /// If it cannot be opened.
+    pub fn open_with(&self, options: Options) -> Guest {
         Guest::open(self.specs(), options).unwrap()
     }
 

@@ -6,6 +6,8 @@ use guestconv::core::hardware::HardwareFirmware;
 pub struct Subject {
     /// Its name: `debian-12-dep`.
     pub name: &'static str,
+    /// What opens its encrypted devices, as `--key` takes it.
+    pub key: Option<&'static str>,
     /// The target that it is converted for.
     pub target: &'static str,
     /// What starts it.
@@ -22,6 +24,7 @@ pub struct Subject {
 pub const SUBJECTS: &[Subject] = &[
     Subject {
         name: "debian-12",
+        key: None,
         target: "rhev-3.1",
         firmware: HardwareFirmware::Bios,
         root: "/dev/vda1",
@@ -30,6 +33,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "debian-12-dep",
+        key: None,
         target: "rhev-3.1",
         firmware: HardwareFirmware::Bios,
         root: "/dev/mapper/vg0-root",
@@ -38,6 +42,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "debian-12-extlinux",
+        key: None,
         target: "rhev-3.1",
         firmware: HardwareFirmware::Bios,
         root: "/dev/vda1",
@@ -45,7 +50,26 @@ pub const SUBJECTS: &[Subject] = &[
         others: &[],
     },
     Subject {
+        name: "debian-12-luks",
+        key: Some("all:key:guestconv"),
+        target: "kvm",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/mapper/luks--vg-root",
+        nics: &[("ens192", Some("10.0.2.89"))],
+        others: &[],
+    },
+    Subject {
+        name: "debian-12-raid",
+        key: None,
+        target: "kvm",
+        firmware: HardwareFirmware::Bios,
+        root: "/dev/mapper/vg0-root",
+        nics: &[("ens192", Some("10.0.2.90"))],
+        others: &[],
+    },
+    Subject {
         name: "debian-13-efi",
+        key: None,
         target: "kvm",
         firmware: HardwareFirmware::Uefi,
         root: "/dev/vda2",
@@ -54,6 +78,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "debian-13-btrfs",
+        key: None,
         target: "kvm",
         firmware: HardwareFirmware::Uefi,
         root: "/dev/vda2",
@@ -61,7 +86,17 @@ pub const SUBJECTS: &[Subject] = &[
         others: &[],
     },
     Subject {
+        name: "debian-13-btrfs-two",
+        key: None,
+        target: "kvm",
+        firmware: HardwareFirmware::Uefi,
+        root: "/dev/vda2",
+        nics: &[("ens192", Some("10.0.2.91"))],
+        others: &[],
+    },
+    Subject {
         name: "ec2-hvm",
+        key: None,
         target: "kvm",
         firmware: HardwareFirmware::Bios,
         root: "/dev/vda1",
@@ -70,6 +105,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "ec2-pv",
+        key: None,
         target: "kvm",
         firmware: HardwareFirmware::Bios,
         root: "/dev/vda1",
@@ -78,6 +114,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "ec2-pv-xfs",
+        key: None,
         target: "kvm",
         firmware: HardwareFirmware::Bios,
         root: "/dev/vda1",
@@ -86,6 +123,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "ec2-two-disk",
+        key: None,
         target: "kvm",
         firmware: HardwareFirmware::Bios,
         root: "/dev/vda1",
@@ -94,6 +132,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "multi-boot",
+        key: None,
         target: "kvm",
         firmware: HardwareFirmware::Bios,
         root: "/dev/vda1",
@@ -102,6 +141,7 @@ pub const SUBJECTS: &[Subject] = &[
             "Debian GNU/Linux 12 (bookworm) (on /dev/sda2)",
             Subject {
                 name: "multi-boot-second",
+                key: None,
                 target: "kvm",
                 firmware: HardwareFirmware::Bios,
                 root: "/dev/vda2",
@@ -112,6 +152,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "multi-boot-two-disks",
+        key: None,
         target: "kvm",
         firmware: HardwareFirmware::Bios,
         root: "/dev/vda1",
@@ -120,6 +161,7 @@ pub const SUBJECTS: &[Subject] = &[
             "osprober-gnulinux-simple-6c1fa20c-0001-4001-8001-000000000001",
             Subject {
                 name: "multi-boot-two-disks-second",
+                key: None,
                 target: "kvm",
                 firmware: HardwareFirmware::Bios,
                 root: "/dev/vdb1",
@@ -130,6 +172,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "rhel-6.4",
+        key: None,
         target: "rhev-3.1",
         firmware: HardwareFirmware::Bios,
         root: "/dev/mapper/vg_guest-lv_root",

@@ -72,6 +72,49 @@ fn debian_13_btrfs() {
     line("debian-13-btrfs");
 }
 
+/// A btrfs over two disks, of which either may be named.
+#[test]
+fn debian_13_btrfs_two() {
+    line("debian-13-btrfs-two");
+}
+
+/// /boot on a RAID 1, the root on a thin volume of a group over both disks.
+#[test]
+fn debian_12_raid() {
+    let Some((copy, plan)) = line("debian-12-raid") else { return };
+    assert_eq!(plan.roots[0].device, DeviceName("/dev/vg0/root".to_owned()));
+    let facts = copy.open(Options::default()).inspect().unwrap().clone();
+    let array = &facts.layout.arrays[0];
+    let found = (array.device.0.as_str(), array.level.as_str(), array.metadata.as_str(), array.members.len());
+    assert_eq!(found, ("/dev/md0", "raid1", "1.2", 2));
+    let codes: Vec<_> = facts.findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert!(!codes.contains(&"array-degraded") && !codes.contains(&"raid-not-assembled"), "{codes:?}");
+    // Both members hold the same: what was written to the array is on each.
+    let content = |disk: usize| {
+        let (path, _) = copy.disks().into_iter().nth(disk).unwrap();
+        let mut bytes = vec![0; 200 << 20];
+        // Behind the superblock and the bitmap, whose places the members differ in.
+        File::open(path).unwrap().read_exact_at(&mut bytes, (1 << 20) + (2 << 20)).unwrap();
+        bytes
+    };
+    assert!(content(0) == content(1), "the members of the array differ");
+}
+
+/// LUKS2 with a volume group in it, and LUKS1: nothing is known of the guest without a key.
+#[test]
+fn debian_12_luks() {
+    let Some(copy) = copy("debian-12-luks") else { return };
+    let with = |key: Option<&str>| {
+        let keys = key.iter().map(|key| key.parse().unwrap()).collect();
+        let mut guest = copy.open_with(Options { keys, ..Options::default() });
+        guest.describe("kvm", &[]).map(|_| ()).map_err(|error| error.code().to_owned())
+    };
+    assert_eq!(with(None), Err("no-system".to_owned()));
+    assert_eq!(with(Some("all:key:wrong")), Err("key-wrong".to_owned()));
+    assert_eq!(with(Some("/dev/sda1:key:guestconv")), Err("key-device-unknown".to_owned()));
+    line("debian-12-luks");
+}
+
 #[test]
 fn multi_boot() {
     line_of_all("multi-boot");

@@ -44,6 +44,8 @@ pub(crate) const GUESTS: Group = Group {
         "dosfstools",
         "mtools",
         "lvm2",
+        "mdadm",
+        "cryptsetup-bin",
         "user-mode-linux",
         "qemu-utils",
     ],

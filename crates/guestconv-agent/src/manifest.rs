@@ -24,6 +24,10 @@ pub(crate) fn lines(disks: &[String], keys: &[SlotKey], clock: &mut Clock) -> Re
         }
         let top = (filesystem.kind == "btrfs").then_some("subvolid=5");
         let device = &filesystem.device;
+        // A btrfs over several devices is found on each.
+        if scan.layout.same_btrfs(device).first().is_some_and(|first| *first != device) {
+            continue;
+        }
         let result = mounted
             .apart(&scan, &whole(device, None), top)
             .and_then(|place| walk(&RootTree::at(&place)?, &device.0, &mut lines));
