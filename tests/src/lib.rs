@@ -10,6 +10,7 @@
     reason = "it is a test's: what fails here fails the test"
 )]
 
+mod data;
 pub mod faults;
 pub mod images;
 pub mod json_schema;
@@ -18,6 +19,7 @@ pub mod programs;
 pub mod running;
 mod subjects;
 
+pub use data::test_data;
 pub use guestconv_core::fixtures::relaxng;
 pub use images::{are_identical, copy_sparse};
 pub use line::{convert, line};
