@@ -182,7 +182,7 @@ impl<'a> Mappings<'a> {
                 }
                 ("mirror", words)
             }
-            SegmentKind::Raid { level, stripe_sectors, region_sectors, copies, legs } => {
+            SegmentKind::Raid { level, stripe_sectors, region_sectors, copies, legs, .. } => {
                 let sizes = (*stripe_sectors, *region_sectors, *copies);
                 ("raid", self.raid(level, sizes, legs, depth)?)
             }

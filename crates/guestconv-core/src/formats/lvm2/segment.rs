@@ -33,7 +33,9 @@ pub enum SegmentKind {
     },
     /// A RAID array of other volumes.
     Raid {
-        /// The device mapper's name of the level.
+        /// LVM2's name of the level.
+        name: &'static str,
+        /// The device mapper's.
         level: &'static str,
         /// Size of a stripe; 0 if there are none.
         stripe_sectors: u64,
@@ -164,7 +166,7 @@ impl SegmentKind {
             Self::Striped { areas, .. } if areas.len() == 1 => "linear",
             Self::Striped { .. } => "striped",
             Self::Mirror { .. } => "mirror",
-            Self::Raid { level, .. } => level,
+            Self::Raid { name, .. } => name,
             Self::ThinPool { .. } => "thin-pool",
             Self::Thin { .. } => "thin",
             Self::CachePool { .. } => "cache-pool",
@@ -185,7 +187,9 @@ pub(super) fn segment(section: &Section) -> Option<Segment> {
 
 fn kind(section: &Section) -> Option<SegmentKind> {
     let text = |name: &str| section.text(name).map(str::to_owned);
-    Some(match section.text("type")? {
+    // Behind a plus stands what a reader must know; of these only this one is: the cache is one volume.
+    let kind = section.text("type")?;
+    Some(match kind.strip_suffix("+CACHE_USES_CACHEVOL").unwrap_or(kind) {
         "striped" => SegmentKind::Striped {
             stripe_sectors: section.number("stripe_size").unwrap_or(0),
             areas: areas(section.list("stripes")?)?,
@@ -237,29 +241,30 @@ fn kind(section: &Section) -> Option<SegmentKind> {
         "zero" => SegmentKind::Nothing("zero"),
         "error" => SegmentKind::Nothing("error"),
         other => match LEVELS.iter().find(|(name, _)| *name == other) {
-            Some((_, level)) => raid(section, level)?,
+            Some((name, level)) => raid(section, (name, level))?,
             None => SegmentKind::Other(other.to_owned()),
         },
     })
 }
 
-fn raid(section: &Section, level: &'static str) -> Option<SegmentKind> {
-    let name = |value: &Value| match value {
+fn raid(section: &Section, (name, level): (&'static str, &'static str)) -> Option<SegmentKind> {
+    let volume = |value: &Value| match value {
         Value::Text(text) => Some(text.clone()),
         _ => None,
     };
     let legs: Option<Vec<_>> = match section.list("raid0_lvs") {
-        Some(data) => data.iter().map(|value| Some((None, name(value)?))).collect(),
+        Some(data) => data.iter().map(|value| Some((None, volume(value)?))).collect(),
         None => section
             .list("raids")?
             .chunks(2)
             .map(|pair| match pair {
-                [metadata, data] => Some((Some(name(metadata)?), name(data)?)),
+                [metadata, data] => Some((Some(volume(metadata)?), volume(data)?)),
                 _ => None,
             })
             .collect(),
     };
     Some(SegmentKind::Raid {
+        name,
         level,
         stripe_sectors: section.number("stripe_size").unwrap_or(0),
         region_sectors: section.number("region_size").unwrap_or(0),

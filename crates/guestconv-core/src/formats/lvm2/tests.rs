@@ -261,7 +261,7 @@ fn every_kind_of_volume_is_mapped_with_what_it_lies_on() {
                 + &segment(
                     "v",
                     SHOWN,
-                    r#"type = "cache" cache_pool = "c" origin = "o" metadata_start = 0 metadata_len = 2 data_start = 2
+                    r#"type = "cache+CACHE_USES_CACHEVOL" cache_pool = "c" origin = "o" metadata_start = 0 metadata_len = 2 data_start = 2
                    data_len = 6 chunk_size = 64"#,
                 ),
             vec![
@@ -311,6 +311,34 @@ fn every_kind_of_volume_is_mapped_with_what_it_lies_on() {
             "{what}"
         );
     }
+}
+
+#[test]
+fn a_snapshot_has_the_device_of_its_store_and_a_pool_has_none() {
+    let shown = r#""READ", "VISIBLE""#;
+    let group = group(
+        &(linear("v", shown, "pv0")
+            + &linear("s", r#""READ""#, "pv1")
+            + &linear("m", r#""READ""#, "pv1")
+            + &segment(
+                "snapshot0",
+                shown,
+                r#"type = "snapshot" chunk_size = 8 origin = "v" cow_store = "s""#,
+            )
+            + &segment(
+                "snapshot1",
+                shown,
+                r#"type = "snapshot" chunk_size = 8 origin = "w" merging_store = "m""#,
+            )
+            + &segment("p", shown, r#"type = "thin-pool" metadata = "x" pool = "y" chunk_size = 128"#)),
+    );
+    let names: Vec<_> =
+        group.devices().map(|volume| (volume.name.as_str(), group.origin_of(volume))).collect();
+    assert_eq!(names, [("v", None), ("s", Some("v"))]);
+    let raid = segment("r", shown, r#"type = "raid5" stripe_size = 128 raids = []"#)
+        + &segment("o", shown, r#"type = "cache+NEWER" cache_pool = "c" origin = "o""#);
+    let types: Vec<_> = self::group(&raid).logical_volumes.iter().flat_map(Logical::segment_types).collect();
+    assert_eq!(types, ["raid5", "cache+NEWER"]);
 }
 
 #[test]

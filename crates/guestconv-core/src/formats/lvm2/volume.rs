@@ -82,11 +82,16 @@ impl Group {
 
     /// Returns the volumes that have a device of their own in a running guest.
     pub fn devices(&self) -> impl Iterator<Item = &Logical> {
-        let is_pool = |volume: &&Logical| {
+        // What is visible of a snapshot is a volume without a place, but its device has the name of its store.
+        let is_inner = |volume: &Logical| {
             let kind = volume.segments.first().map(|segment| segment.kind.name());
-            matches!(kind, Some("thin-pool" | "cache-pool" | "vdo-pool"))
+            matches!(kind, Some("thin-pool" | "cache-pool" | "vdo-pool" | "snapshot"))
         };
-        self.logical_volumes.iter().filter(move |volume| volume.visible && !is_pool(volume))
+        let is_store = |volume: &Logical| {
+            self.snapshots().any(|(_, store, _, is_merging)| store == volume.name && !is_merging)
+        };
+        let volumes = self.logical_volumes.iter();
+        volumes.filter(move |volume| (volume.visible && !is_inner(volume)) || is_store(volume))
     }
 
     /// Returns the snapshots of the group: origin, store of the differences, size of a chunk, whether it merges.
