@@ -54,8 +54,13 @@ impl Arrays {
             };
             let found = BlockDevice::open(node).and_then(|open| md::read(&open));
             self.read.insert(device.clone());
-            if let Ok(Some(member)) = found {
-                self.members.entry(member.array).or_default().push((device, member));
+            match found {
+                Ok(Some(member)) => self.members.entry(member.array).or_default().push((device, member)),
+                Ok(None) => {}
+                Err(error) => {
+                    let text = format!("the device cannot be read: {error}");
+                    scan.findings.push(Finding::warning("device-not-readable", text).about(device.0));
+                }
             }
         }
     }

@@ -87,16 +87,19 @@ fn read(scan: &Scan, device: &DeviceName) -> Result<Header, String> {
 
 fn add(scan: &mut Scan, device: &DeviceName, header: &Header, keys: &[SlotKey]) -> Option<DeviceName> {
     let mut opened = None;
-    for slot in &header.slots {
+    let name = DeviceName(format!("/dev/mapper/luks-{}", header.uuid));
+    // Of a device and its copy the first is opened: the other has the same name.
+    let slots = header.slots.iter().filter(|_| scan.devices.node(&name).is_none());
+    let slots: Vec<&Slot> = slots.collect();
+    for slot in slots {
         let fits = |key: &&SlotKey| key.uuid == header.uuid && key.slot == slot.number;
         let Some(key) = keys.iter().find(fits) else { continue };
         match content(scan, device, header, slot, key) {
             Ok(None) => {}
             Ok(Some(node)) => {
-                let name = DeviceName(format!("/dev/mapper/luks-{}", header.uuid));
                 scan.opened_by.insert(device.clone(), slot.number);
                 scan.devices.insert(name.clone(), node);
-                opened = Some(name);
+                opened = Some(name.clone());
                 break;
             }
             Err(error) => {
@@ -143,8 +146,8 @@ fn line(content: &Content, key: &[u8], place: &str, size_bytes: u64) -> io::Resu
     if sectors == 0 || sectors > left {
         return Err(outside());
     }
-    let sectors = sectors / (u64::from(content.sector_bytes) / 512).max(1)
-        * (u64::from(content.sector_bytes) / 512).max(1);
+    let each = (u64::from(content.sector_bytes) / 512).max(1);
+    let sectors = sectors / each * each;
     let options = match content.sector_bytes {
         512 => String::new(),
         bytes => format!(" 1 sector_size:{bytes}"),

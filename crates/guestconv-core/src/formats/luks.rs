@@ -240,6 +240,13 @@ fn key_length(what: &'static str, bytes: u64) -> Result<usize, Unusable> {
     within(what, bytes, CAP_KEY_BYTES).map(|bytes| usize::try_from(bytes).unwrap_or(0))
 }
 
+/// Returns the UUID in a field of the header: it becomes part of names.
+fn uuid(field: &[u8]) -> Result<String, Unusable> {
+    let text = field.split(|byte| *byte == 0).next().unwrap_or_default();
+    let is_uuid = !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    is_uuid.then(|| String::from_utf8_lossy(text).into_owned()).ok_or(Unusable::Damaged("its UUID"))
+}
+
 /// Fails unless the name of a cipher is one word: it becomes part of a table of the device mapper.
 fn cipher(name: &str) -> Result<String, Unusable> {
     let is_part =

@@ -166,6 +166,7 @@ fn what_is_damaged_or_not_known_is_told() {
             "its header is damaged: its version is neither 1 nor 2",
         ),
         (harm(72), "its header says the hash \"\u{fffd}ha1\", which is not read"),
+        (harm(168), "its header is damaged: its UUID"),
         (harm(108), "its header is damaged: the length of its key"),
         (harm(300), "its header is damaged: the pieces of a slot"),
     ] {

@@ -2,7 +2,7 @@
 
 use super::{
     CAP_DIGEST_ITERATIONS, CAP_STRIPES, Content, Digest, Hash, Header, Kdf, Slot, Unusable, cipher,
-    key_length, within,
+    key_length, uuid, within,
 };
 use crate::formats::block::{array, be32};
 
@@ -59,5 +59,6 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, Unusable> {
             digest: digest.clone(),
         });
     }
-    Ok(Header { version: 1, uuid: text(168, 40)?, slots, content, tokens: Vec::new() })
+    let uuid = uuid(bytes.get(168..208).unwrap_or_default())?;
+    Ok(Header { version: 1, uuid, slots, content, tokens: Vec::new() })
 }

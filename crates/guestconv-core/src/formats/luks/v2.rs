@@ -2,7 +2,7 @@
 
 use super::{
     CAP_DIGEST_ITERATIONS, CAP_STRIPES, Content, Digest, Hash, Header, Kdf, Slot, Unusable, cipher,
-    key_length, within,
+    key_length, uuid, within,
 };
 use crate::formats::block::{ReadAt, array, has};
 use base64ct::{Base64, Encoding as _};
@@ -64,7 +64,7 @@ fn hashed<D: sha2::Digest>(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 fn parsed(whole: &[u8]) -> Result<Header, Unusable> {
-    let uuid = whole.get(168..208).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default();
+    let uuid = uuid(whole.get(168..208).unwrap_or_default())?;
     let json =
         whole.get(BINARY_BYTES..).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default();
     let json: Value = serde_json::from_slice(json).map_err(|_| Unusable::Damaged("its JSON"))?;
@@ -89,7 +89,7 @@ fn parsed(whole: &[u8]) -> Result<Header, Unusable> {
     let tokens = members(&json, "tokens").filter_map(|(_, token)| text(token, "type").map(str::to_owned));
     Ok(Header {
         version: 2,
-        uuid: String::from_utf8_lossy(uuid).into_owned(),
+        uuid,
         slots: slots.into_iter().map(|(_, slot)| slot).collect(),
         content: content(&json)?,
         tokens: tokens.take(CAP_SLOTS).collect(),

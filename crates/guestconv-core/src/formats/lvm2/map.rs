@@ -10,7 +10,7 @@ use std::fmt;
 /// A device that is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// The name of the volume in its group, or that with a suffix for a part of it.
+    /// The name of the volume in its group; a part of it has another behind a slash, which no volume has in its name.
     pub name: String,
     /// Its table.
     pub table: Vec<TableLine>,
@@ -114,7 +114,7 @@ impl<'a> Mappings<'a> {
             return self.volume(name, name, 0);
         }
         snapshots.sort_by_key(|(.., is_merging)| *is_merging);
-        let real = format!("{name}-real");
+        let real = format!("{name}/real");
         self.volume(name, &real, 0)?;
         let sectors = self.sectors_of(name)?;
         let is_merging = snapshots.iter().any(|(.., is_merging)| *is_merging);
@@ -122,7 +122,7 @@ impl<'a> Mappings<'a> {
             return Err(Unmapped::Segment("snapshots of which one merges".into()));
         }
         for (_, store, chunk_sectors, is_merging) in snapshots {
-            let differences = format!("{store}-cow");
+            let differences = format!("{store}/cow");
             self.volume(store, &differences, 0)?;
             let parameters =
                 vec![below(&real), below(&differences), text("P"), text(&chunk_sectors.to_string())];
@@ -275,7 +275,7 @@ impl<'a> Mappings<'a> {
         let (metadata, data) = match places {
             Some([metadata, data]) => {
                 self.volume(pool, pool, depth + 1)?;
-                let names = (format!("{pool}-cmeta"), format!("{pool}-cdata"));
+                let names = (format!("{pool}/cmeta"), format!("{pool}/cdata"));
                 for (name, (start, sectors)) in [(&names.0, metadata), (&names.1, data)] {
                     self.push(name, sectors, "linear", vec![below(pool), text(&start.to_string())])?;
                 }

@@ -73,6 +73,7 @@ fn a_group_is_read_and_mapped() {
         assert_eq!(root.size_bytes(&group), Some(7 * 8192 * 512));
     }
     assert_eq!(mapper_name("vg-0", "root-a"), "vg--0-root--a");
+    assert_eq!(mapper_name("vg", "a-real/real"), "vg-a--real-real");
 }
 
 #[test]
@@ -267,9 +268,9 @@ fn every_kind_of_volume_is_mapped_with_what_it_lies_on() {
             vec![
                 "o: 0 8 linear 254:0 0",
                 "c: 0 8 linear 254:1 0",
-                "c-cmeta: 0 2 linear <c> 0",
-                "c-cdata: 0 6 linear <c> 2",
-                "v: 0 8 cache <c-cmeta> <c-cdata> <o> 64 1 writethrough smq 0",
+                "c/cmeta: 0 2 linear <c> 0",
+                "c/cdata: 0 6 linear <c> 2",
+                "v: 0 8 cache <c/cmeta> <c/cdata> <o> 64 1 writethrough smq 0",
             ],
         ),
         (
@@ -282,10 +283,10 @@ fn every_kind_of_volume_is_mapped_with_what_it_lies_on() {
                     r#"type = "snapshot" chunk_size = 8 origin = "v" cow_store = "s""#,
                 ),
             vec![
-                "v-real: 0 8 linear 254:0 0",
-                "s-cow: 0 8 linear 254:1 0",
-                "s: 0 8 snapshot <v-real> <s-cow> P 8",
-                "v: 0 8 snapshot-origin <v-real>",
+                "v/real: 0 8 linear 254:0 0",
+                "s/cow: 0 8 linear 254:1 0",
+                "s: 0 8 snapshot <v/real> <s/cow> P 8",
+                "v: 0 8 snapshot-origin <v/real>",
             ],
         ),
         (
@@ -298,9 +299,9 @@ fn every_kind_of_volume_is_mapped_with_what_it_lies_on() {
                     r#"type = "snapshot" chunk_size = 8 origin = "v" merging_store = "s""#,
                 ),
             vec![
-                "v-real: 0 8 linear 254:0 0",
-                "s-cow: 0 8 linear 254:1 0",
-                "v: 0 8 snapshot <v-real> <s-cow> P 8",
+                "v/real: 0 8 linear 254:0 0",
+                "s/cow: 0 8 linear 254:1 0",
+                "v: 0 8 snapshot <v/real> <s/cow> P 8",
             ],
         ),
     ];

@@ -130,9 +130,10 @@ impl Logical {
     }
 }
 
-/// Returns the device mapper's name of a logical volume: dashes in the names are doubled.
+/// Returns the device mapper's name of a logical volume, or of a part of it (`root/real`): dashes in the names are doubled, so
+/// that a single one stands between them.
 pub fn mapper_name(group: &str, volume: &str) -> String {
-    format!("{}-{}", group.replace('-', "--"), volume.replace('-', "--"))
+    format!("{}-{}", group.replace('-', "--"), volume.replace('-', "--").replace('/', "-"))
 }
 
 /// The most characters of a name, LVM's own limit.
