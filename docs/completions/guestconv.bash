@@ -114,7 +114,7 @@ _guestconv() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto raw qcow2 vmdk vhd vhdx vdi" -- "${cur}"))
                     return 0
                     ;;
                 --key)
@@ -208,7 +208,7 @@ _guestconv() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto raw qcow2 vmdk vhd vhdx vdi" -- "${cur}"))
                     return 0
                     ;;
                 --key)
@@ -422,7 +422,7 @@ _guestconv() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto raw qcow2 vmdk vhd vhdx vdi" -- "${cur}"))
                     return 0
                     ;;
                 --key)
@@ -484,7 +484,7 @@ _guestconv() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto raw qcow2 vmdk vhd vhdx vdi" -- "${cur}"))
                     return 0
                     ;;
                 --key)
@@ -566,7 +566,7 @@ _guestconv() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto raw qcow2 vmdk vhd vhdx vdi" -- "${cur}"))
                     return 0
                     ;;
                 --key)
@@ -680,7 +680,7 @@ _guestconv() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto raw qcow2 vmdk vhd vhdx vdi" -- "${cur}"))
                     return 0
                     ;;
                 --key)
@@ -762,7 +762,7 @@ _guestconv() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto raw qcow2 vmdk vhd vhdx vdi" -- "${cur}"))
                     return 0
                     ;;
                 --key)
@@ -808,7 +808,7 @@ _guestconv() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "auto raw qcow2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto raw qcow2 vmdk vhd vhdx vdi" -- "${cur}"))
                     return 0
                     ;;
                 --key)

@@ -40,9 +40,13 @@ complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "prove" -d 'Boot
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "targets" -d 'List the hypervisors that a guest can be converted for'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "schema" -d 'Print the schema of a document'
 complete -c guestconv -n "__fish_guestconv_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the bytes say; other files are never followed'
 raw\t'The bytes of the disk'
-qcow2\t'QEMU\'s copy-on-write format'"
+qcow2\t'QEMU\'s copy-on-write format'
+vmdk\t'VMware\'s format, which is only read'
+vhd\t'Virtual PC\'s format, which is only read'
+vhdx\t'Hyper-V\'s format, which is only read'
+vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
@@ -57,7 +61,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l libvirt-
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -s v -l verbose -d 'Show what the appliance says, on the standard error'
@@ -65,9 +69,13 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l json -d 
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l xml -d 'Write the description as XML, which may be edited and handed back to --description'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -s V -l version -d 'Print version'
-complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the bytes say; other files are never followed'
 raw\t'The bytes of the disk'
-qcow2\t'QEMU\'s copy-on-write format'"
+qcow2\t'QEMU\'s copy-on-write format'
+vmdk\t'VMware\'s format, which is only read'
+vhd\t'Virtual PC\'s format, which is only read'
+vhdx\t'Hyper-V\'s format, which is only read'
+vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
@@ -88,16 +96,20 @@ qemu\t'A command that starts QEMU with KVM'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l json -d 'Write the plan as JSON; its steps are empty if nothing is to do'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -s V -l version -d 'Print version'
-complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the bytes say; other files are never followed'
 raw\t'The bytes of the disk'
-qcow2\t'QEMU\'s copy-on-write format'"
+qcow2\t'QEMU\'s copy-on-write format'
+vmdk\t'VMware\'s format, which is only read'
+vhd\t'Virtual PC\'s format, which is only read'
+vhdx\t'Hyper-V\'s format, which is only read'
+vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
@@ -122,7 +134,7 @@ qemu\t'A command that starts QEMU with KVM'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s v -l verbose -d 'Show what the appliance says, on the standard error'
@@ -131,9 +143,13 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l hash-dis
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l json -d 'Write the outcome as JSON'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s V -l version -d 'Print version'
-complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the bytes say; other files are never followed'
 raw\t'The bytes of the disk'
-qcow2\t'QEMU\'s copy-on-write format'"
+qcow2\t'QEMU\'s copy-on-write format'
+vmdk\t'VMware\'s format, which is only read'
+vhd\t'Virtual PC\'s format, which is only read'
+vhdx\t'Hyper-V\'s format, which is only read'
+vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
@@ -145,16 +161,20 @@ none\t'Not at all'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l force -d 'Put the originals back even if a disk was written since: only for disks that were touched and not changed'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -s V -l version -d 'Print version'
-complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the bytes say; other files are never followed'
 raw\t'The bytes of the disk'
-qcow2\t'QEMU\'s copy-on-write format'"
+qcow2\t'QEMU\'s copy-on-write format'
+vmdk\t'VMware\'s format, which is only read'
+vhd\t'Virtual PC\'s format, which is only read'
+vhdx\t'Hyper-V\'s format, which is only read'
+vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
@@ -166,15 +186,19 @@ none\t'Not at all'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s V -l version -d 'Print version'
-complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the bytes say; other files are never followed'
 raw\t'The bytes of the disk'
-qcow2\t'QEMU\'s copy-on-write format'"
+qcow2\t'QEMU\'s copy-on-write format'
+vmdk\t'VMware\'s format, which is only read'
+vhd\t'Virtual PC\'s format, which is only read'
+vhdx\t'Hyper-V\'s format, which is only read'
+vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
@@ -186,16 +210,20 @@ none\t'Not at all'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l json -d 'Write what was repaired as JSON'
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -s V -l version -d 'Print version'
-complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the bytes say; other files are never followed'
 raw\t'The bytes of the disk'
-qcow2\t'QEMU\'s copy-on-write format'"
+qcow2\t'QEMU\'s copy-on-write format'
+vmdk\t'VMware\'s format, which is only read'
+vhd\t'Virtual PC\'s format, which is only read'
+vhdx\t'Hyper-V\'s format, which is only read'
+vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
@@ -214,16 +242,20 @@ guest\t'The guest\'s own tool is run, inside the appliance'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -s v -l verbose -d 'Show what the appliance says, on the standard error'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l json -d 'Write the report as JSON'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -s V -l version -d 'Print version'
-complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the first bytes say; a backing file is never followed'
+complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l format -d 'The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at' -r -f -a "auto\t'What the bytes say; other files are never followed'
 raw\t'The bytes of the disk'
-qcow2\t'QEMU\'s copy-on-write format'"
+qcow2\t'QEMU\'s copy-on-write format'
+vmdk\t'VMware\'s format, which is only read'
+vhd\t'Virtual PC\'s format, which is only read'
+vhdx\t'Hyper-V\'s format, which is only read'
+vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
@@ -251,7 +283,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l cpus -d 'T
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l color -d 'When to colour what is written' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l allow-backing -d 'Open the backing files that a qcow2 image names. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -s v -l verbose -d 'Show what the appliance says, on the standard error'

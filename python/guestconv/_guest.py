@@ -65,8 +65,9 @@ class Guest:
     def add_drive(self, path: StrPath, name: Optional[str] = None, *, format: Optional[str] = None) -> None:
         """Adds a disk of the guest, in the guest's order.
 
-        `name` is its short name in the documents, `None`: sda, sdb ... by order. `format` is "raw", "qcow2" or "auto";
-        `None` is "auto", by the first bytes: say it if you do not trust the guest.
+        `name` is its short name in the documents, `None`: sda, sdb ... by order. `format` is "raw", "qcow2",
+        "vmdk", "vhd", "vhdx", "vdi" or "auto"; `None` is "auto", by the bytes: say it if you do not trust the guest. All but raw
+        and qcow2 are only read, and so is a disk on a server of NBD, whose path is its address: nbd://HOST/EXPORT.
         """
         self._done(lib.guestconv_add_drive_format, os.fsencode(path), name, format)
 

@@ -51,7 +51,8 @@ void guestconv_close (guestconv_h *h);
  * The format is told by the first bytes: say it by guestconv_add_drive_format if you do not trust the guest. */
 int guestconv_add_drive (guestconv_h *h, const char *path, const char *name);
 
-/* Adds a disk whose format is "raw", "qcow2" or "auto"; NULL is "auto". */
+/* Adds a disk whose format is "raw", "qcow2", "vmdk", "vhd", "vhdx", "vdi" or "auto"; NULL is "auto". All but raw and qcow2 are only
+ * read, and so is a disk on a server of NBD, whose path is its address: nbd://HOST/EXPORT. */
 int guestconv_add_drive_format (guestconv_h *h, const char *path, const char *name, const char *format);
 
 /* Adds a network card that the target will give, in the source's order. name is the interface that it becomes in the

@@ -88,7 +88,7 @@ wrong_arguments (void)
   last_is (h, NULL, __LINE__);
   FAILS (guestconv_add_drive (h, NULL, "sda"), "argument-needed");
   FAILS (guestconv_add_drive (h, "disk", "\xff"), "not-utf-8");
-  FAILS (guestconv_add_drive_format (h, "disk", NULL, "vmdk"), "format-unknown");
+  FAILS (guestconv_add_drive_format (h, "disk", NULL, "qed"), "format-unknown");
   FAILS (guestconv_add_nic (h, "eth0", NULL), "argument-needed");
   FAILS (guestconv_add_nic (h, "eth0", "52:54:00"), "nic-invalid");
   FAILS (guestconv_set_rebuild (h, "anew"), "rebuild-unknown");

@@ -87,13 +87,14 @@ impl Command {
 /// The disks, and how they are looked at.
 #[derive(Debug, Args)]
 pub(crate) struct Guest {
-    /// The disks of the guest, in the order in which it has them: image files or block devices.
+    /// The disks of the guest, in the order in which it has them: image files, block devices, or
+    /// disks on a server of NBD (nbd://HOST[:PORT]/EXPORT, nbd+unix:///EXPORT?socket=PATH), which are only read.
     #[arg(required = true, value_name = "DISK")]
     pub(crate) disks: Vec<PathBuf>,
     /// The format of the disks. Say it for disks from an untrusted source: a guest can write what auto looks at.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Disks")]
     pub(crate) format: DiskFormat,
-    /// Open the backing files that a qcow2 image names. Only for images from a trusted source.
+    /// Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source.
     #[arg(long, help_heading = "Disks")]
     pub(crate) allow_backing: bool,
     /// What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the
@@ -132,13 +133,22 @@ pub(crate) struct Guest {
 /// The format of a disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DiskFormat {
-    /// What the first bytes say; a backing file is never followed.
+    /// What the bytes say; other files are never followed.
     #[default]
     Auto,
     /// The bytes of the disk.
     Raw,
     /// QEMU's copy-on-write format.
     Qcow2,
+    /// VMware's format, which is only read.
+    Vmdk,
+    /// Virtual PC's format, which is only read.
+    #[value(alias = "vpc")]
+    Vhd,
+    /// Hyper-V's format, which is only read.
+    Vhdx,
+    /// VirtualBox's format, which is only read.
+    Vdi,
 }
 
 /// The format of a new image.
@@ -439,7 +449,7 @@ mod tests {
             ),
             ("inspect a --xml", Some(ErrorKind::MissingRequiredArgument)),
             ("inspect a --target kvm --xml --json", Some(ErrorKind::ArgumentConflict)),
-            ("inspect a --format vhd", Some(ErrorKind::InvalidValue)),
+            ("inspect a --format qed", Some(ErrorKind::InvalidValue)),
             ("plan a --target kvm --hardware qemu --json", Some(ErrorKind::ArgumentConflict)),
             ("convert a --target kvm --hardware libvirt --json", Some(ErrorKind::ArgumentConflict)),
             ("verify a --target kvm --no-undo", Some(ErrorKind::UnknownArgument)),

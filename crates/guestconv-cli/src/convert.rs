@@ -18,6 +18,9 @@ pub(crate) fn run(arguments: &arguments::Convert, output: &mut Output) -> Done {
     let begun = Instant::now();
     let wish = Wish::read(&arguments.wish)?;
     let mut job = Job::open(&arguments.guest)?;
+    if arguments.output.is_empty() {
+        job.guest.require_in_place()?;
+    }
     let plan = wish.plan(&mut job.guest)?;
     // Before anything is done: hardware that cannot be written is an error.
     let format = arguments.hardware;

@@ -29,6 +29,10 @@ impl Job {
             arguments::DiskFormat::Auto => Format::Auto,
             arguments::DiskFormat::Raw => Format::Raw,
             arguments::DiskFormat::Qcow2 => Format::Qcow2,
+            arguments::DiskFormat::Vmdk => Format::Vmdk,
+            arguments::DiskFormat::Vhd => Format::Vhd,
+            arguments::DiskFormat::Vhdx => Format::Vhdx,
+            arguments::DiskFormat::Vdi => Format::Vdi,
         };
         let disk = |path: &std::path::PathBuf| DiskSpec {
             format,

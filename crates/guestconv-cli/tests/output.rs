@@ -35,4 +35,19 @@ fn the_source_is_left_alone() {
         assert_eq!(run(&copy, &convert), (Some(2), String::new(), refused));
     }
     assert_eq!(copy.files(), ["disk.raw", "new.img", "new.qcow2"]);
+
+    // The same guest as VMware hands it out: only read, and converted to the same.
+    let mut make = Command::new("qemu-img");
+    make.current_dir(copy.directory.path()).args(["convert", "-f", "raw", "-O", "vmdk"]);
+    let made = make.args(["-o", "subformat=streamOptimized", "disk.raw", "disk.vmdk"]).status();
+    assert!(made.unwrap().success());
+    let refused = "guestconv: disk.vmdk is a vmdk image, which is only read: convert it into a new image (--output), and \
+                   leave it as it is [output-needed]\n";
+    assert_eq!(run(&copy, &["convert", "disk.vmdk"]), (Some(2), String::new(), refused.to_owned()));
+    let convert = ["convert", "disk.vmdk", "--output", "of-vmdk.img", "--output-format", "raw"];
+    let (status, _, errors) = run(&copy, &convert);
+    assert_eq!((status, errors), (Some(0), String::new()));
+    let (status, page, _) = run(&copy, &["verify", "of-vmdk.img", "--format", "raw"]);
+    assert_eq!(status, Some(0), "{page}");
+    assert_eq!(copy.files(), ["disk.raw", "disk.vmdk", "new.img", "new.qcow2", "of-vmdk.img"]);
 }

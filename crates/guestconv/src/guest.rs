@@ -68,7 +68,7 @@ impl Guest {
     /// # Errors
     /// [`ErrorKind::Disk`] if a disk cannot be opened, [`ErrorKind::Commit`] if an interrupted commit cannot be finished.
     pub fn open(disks: Vec<DiskSpec>, options: Options) -> Result<Self> {
-        let mut disks = disks::open(&disks)?;
+        let mut disks = disks::open_confined(&disks, options.confinement)?;
         let mut timings = Timings::default();
         let overlay_dir = options.overlay_dir.as_deref();
         let recovery = commit::recover(&mut disks, overlay_dir, &*options.observer, &mut timings)?;
@@ -152,11 +152,15 @@ impl Guest {
     /// # Errors
     /// Whatever fails, the disks are as they were, but for [`ErrorKind::Commit`]: then the next open finishes it.
     /// [`ErrorKind::Changed`] with the agent's code if a change found the guest other than it expects;
+    /// `output-needed` if a disk can only be read and no new images are named;
     /// [`ErrorKind::Verify`] if the second look finds something missing; `undo-exists` if a disk still has the undo file
     /// of an earlier conversion.
     pub fn convert(&mut self, plan: &Plan, options: &ConvertOptions) -> Result<Outcome> {
         self.record = None;
         let target = target(&plan.target)?;
+        if options.output.is_empty() {
+            self.require_in_place()?;
+        }
         let before = self.images(options.disk_hashes)?;
         let outcome = if !options.output.is_empty() {
             self.convert_to_output(plan, target, options)?
@@ -167,6 +171,14 @@ impl Guest {
         };
         self.record = Some(self.recorded(plan, &outcome, before, options)?);
         Ok(outcome)
+    }
+
+    /// Fails if a disk can only be read here, so that the guest must be converted into new images.
+    ///
+    /// # Errors
+    /// `output-needed`.
+    pub fn require_in_place(&self) -> Result<()> {
+        self.disks.iter().try_for_each(Disk::require_in_place)
     }
 
     fn convert_in_place(
@@ -262,7 +274,7 @@ impl Guest {
     ) -> Result<Proof> {
         let hardware = self.plan(target, choices, options)?.hardware;
         let is_given = |disk: &&Disk| hardware.disks.iter().any(|given| given.id == disk.name);
-        let disks = self.disks.iter().filter(is_given).map(proof_disk).collect();
+        let disks = self.disks.iter().filter(is_given).map(proof_disk).collect::<Result<_>>()?;
         self.boot(disks, &Machine::of(&hardware), how)
     }
 
@@ -271,7 +283,7 @@ impl Guest {
     /// # Errors
     /// The codes of [`prove::ProveError`] if the guest could not be started at all.
     pub fn prove_on(&self, machine: Machine, how: &ProveOptions) -> Result<Proof> {
-        let disks: Vec<ProofDisk> = self.disks.iter().map(proof_disk).collect();
+        let disks = self.disks.iter().map(proof_disk).collect::<Result<Vec<_>>>()?;
         let machine = machine.with_disks(disks.len());
         self.boot(disks, &machine, how)
     }
@@ -302,7 +314,7 @@ impl Guest {
         let opened = |disk: &Disk| OpenedDisk {
             name: disk.name.clone(),
             path: disk.path.clone(),
-            format: disk.format,
+            format: disk.kind,
             size_bytes: disk.base.size(),
         };
         self.disks.iter().map(opened).collect()
@@ -409,12 +421,14 @@ impl fmt::Debug for Guest {
     }
 }
 
-fn proof_disk(disk: &Disk) -> ProofDisk {
+/// What is converted into a new image is proved by that.
+fn proof_disk(disk: &Disk) -> Result<ProofDisk> {
+    disk.require_in_place()?;
     let format = match disk.format {
         ImageFormat::Raw => ProofFormat::Raw,
         ImageFormat::Qcow2 => ProofFormat::Qcow2,
     };
-    ProofDisk { path: disk.path.clone(), format }
+    Ok(ProofDisk { path: disk.path.clone(), format })
 }
 
 /// Fails if a partition ends beyond its disk: a copy that was cut off must not be converted.

@@ -1,7 +1,7 @@
 //! What this host has for the hardware of a plan: the guest's own images and the host's UEFI firmware, so that the machine can
 //! be written down and started.
 
-use crate::disks::ImageFormat;
+use crate::disks::DiskFormat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::guest::{Guest, OpenedDisk};
 use crate::prove::host_firmware;
@@ -21,8 +21,9 @@ impl Guest {
     /// none, or none is installed.
     ///
     /// # Errors
-    /// `path-not-utf-8` if the path of a disk is not UTF-8.
+    /// `output-needed` if a disk is only read, so that the machine would not have it; `path-not-utf-8` if the path of a disk is not UTF-8.
     pub fn host(&self, hardware: &Hardware) -> Result<Host> {
+        self.require_in_place()?;
         let opened = self.disks();
         let given = hardware.disks.iter().filter_map(|disk| opened.iter().find(|one| one.name == disk.id));
         let is_uefi = hardware.firmware == HardwareFirmware::Uefi;
@@ -46,8 +47,8 @@ fn image(disk: &OpenedDisk) -> Result<HostDisk> {
     Ok(HostDisk {
         path: path.to_owned(),
         format: match disk.format {
-            ImageFormat::Raw => HostFormat::Raw,
-            ImageFormat::Qcow2 => HostFormat::Qcow2,
+            DiskFormat::Qcow2 => HostFormat::Qcow2,
+            _ => HostFormat::Raw,
         },
         kind: match is_block_device {
             true => HostDiskKind::Block,

@@ -23,7 +23,7 @@ mod testing;
 pub use appliance::APPLIANCE_VARIABLE;
 pub use commit::{Finished, Recovery, UndoFile, UndoOptions};
 pub use confine::Confinement;
-pub use disks::{DiskSpec, Format, ImageFormat};
+pub use disks::{DiskFormat, DiskSpec, Format, ImageFormat};
 pub use error::{Error, ErrorKind, Result};
 pub use guest::{ConvertOptions, DiskHashes, Guest, OpenedDisk, Options, target};
 /// The documents, and what is decided.

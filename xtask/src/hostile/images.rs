@@ -207,7 +207,7 @@ pub(super) const CASES: &[Case] = &[
             fs::write(&disk, text)?;
             Ok(Subject::probed(disk))
         },
-        expect: fails("disk-format-unsupported"),
+        expect: fails("extent-file-not-allowed"),
     },
 ];
 

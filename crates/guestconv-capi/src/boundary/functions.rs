@@ -50,7 +50,13 @@ unsafe extern "C" fn guestconv_add_drive_format(
                 None | Some("auto") => Format::Auto,
                 Some("raw") => Format::Raw,
                 Some("qcow2") => Format::Qcow2,
-                Some(other) => return Err(format_unknown(other, "raw, qcow2, auto")),
+                Some("vmdk") => Format::Vmdk,
+                Some("vhd" | "vpc") => Format::Vhd,
+                Some("vhdx") => Format::Vhdx,
+                Some("vdi") => Format::Vdi,
+                Some(other) => {
+                    return Err(format_unknown(other, "raw, qcow2, vmdk, vhd, vhdx, vdi, auto"));
+                }
             };
             let name = from_c(name, "the name")?.map(str::to_owned);
             let needed = || Error::new(ErrorKind::InvalidArgument, "argument-needed", "the path is NULL");

@@ -51,8 +51,9 @@ fn a_wrong_disk_is_told_without_an_appliance() {
             "vmdk.img",
             7,
             "disk",
-            "disk-format-unsupported",
-            "vmdk.img is a vmdk image, which cannot be read yet; convert it to raw or qcow2 first",
+            "vmdk-without-descriptor",
+            "vmdk.img is one extent of a VMDK and not the disk; give the file that describes the disk, which names its \
+             extents",
         ),
         case(
             "vmdk.img --format qcow2",
@@ -100,8 +101,9 @@ fn a_wrong_disk_is_told_without_an_appliance() {
             "encrypted.qcow2",
             7,
             "disk",
-            "qcow2-feature-unsupported",
-            "encrypted.qcow2 is an encrypted qcow2 image, which cannot be read yet; decrypt it with qemu-img first",
+            "qcow2-encrypted",
+            "encrypted.qcow2 is an encrypted qcow2 image, and its key is asked for by nobody here; decrypt it with \
+             qemu-img first",
         ),
         case(
             "cut.qcow2",

@@ -24,7 +24,6 @@ use crate::guest::Options;
 use crate::observe::{Cancel, Stage, Timings};
 use find::Appliance;
 use guestconv_core::change::Change;
-use guestconv_core::finding::Finding;
 use guestconv_core::plan::Plan;
 use guestconv_core::protocol::{Answer, REQUEST_FILE, Reply, Request, SlotKey, Task, VERSION};
 #[cfg(not(any(test, feature = "fuzzing")))]
@@ -67,10 +66,7 @@ impl Runner {
     /// # Errors
     /// `host-cannot-confine` if confinement is required and this host cannot.
     pub(crate) fn new(options: &Options, host: Host) -> Result<Self> {
-        let missing = host.missing();
-        if options.confinement == Confinement::Required && !missing.is_empty() {
-            return Err(cannot_confine(&missing));
-        }
+        host.require(options.confinement)?;
         let appliance = find::find(options.appliance.as_deref())?;
         let agent = fs::read(&appliance.agent).map_err(|error| {
             let reading = format_args!("read {}", appliance.agent.display()).to_string();
@@ -156,12 +152,6 @@ fn runs_program(task: &Task) -> bool {
         plan.steps.iter().flat_map(|step| &step.changes).any(|c| matches!(c, Change::Run { .. }))
     };
     matches!(task, Task::Apply(plan) if runs(plan))
-}
-
-fn cannot_confine(missing: &[Finding]) -> Error {
-    let texts: Vec<&str> = missing.iter().map(|finding| finding.text.as_str()).collect();
-    let message = format!("this host cannot confine the appliance completely: {}", texts.join("; "));
-    Error::new(ErrorKind::Appliance, "host-cannot-confine", message)
 }
 
 /// Adds the agent's parts; what is left of the run's time is the start and end of the process.

@@ -92,7 +92,9 @@ impl Overlays {
             has_begun: false,
         };
         for (disk, path) in disks.iter().zip(paths) {
-            let image = overlay::in_file(&disk.base, &path, &disk.path, disk.format)?;
+            // It is for people, and none of them shall open an image by a format that it has not.
+            let below = (!disk.is_only_read()).then_some((disk.path.as_path(), disk.format));
+            let image = overlay::in_file(&disk.base, &path, below)?;
             overlays.paths.push(path);
             overlays.images.push(image);
         }

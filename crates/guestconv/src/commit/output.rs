@@ -78,7 +78,7 @@ impl Output {
         for ((path, draft), (disk, (overlay, head))) in self.paths.iter().zip(&self.drafts).zip(sources) {
             let laid_out = head.as_ref().map(|head| &head.laid_out);
             let told = |done, total| observer.event(&Event::Progress { stage: Stage::Commit, done, total });
-            let format = format.unwrap_or(disk.format);
+            let format = format.unwrap_or(disk.output_format());
             write(draft, path, format, disk, overlay, laid_out, &told)
                 .map_err(|error| failed(path, error))?;
         }

@@ -46,8 +46,12 @@ pub(crate) fn recover(
 ) -> Result<Recovery> {
     let mut recovery = Recovery::default();
     for index in 0..disks.len() {
-        let Some(disk) = disks.get(index) else { continue };
+        let Some(disk) = disks.get(index).filter(|disk| !disk.is_on_server()) else { continue };
         let Some(journal) = Journal::of(&disk.path, overlay_dir)? else { continue };
+        if disk.is_only_read() {
+            let path = disk.given_path().display();
+            return Err(unfinished(&format!("{path} was in another format then; say that")));
+        }
         if journal.has_begun() {
             observer.event(&Event::Started(Stage::Recover));
             finish_interrupted(disks, &journal, observer, timings)?;
@@ -58,7 +62,7 @@ pub(crate) fn recover(
             recovery.removed.extend(journal.forget(&disk.path)?);
         }
     }
-    for disk in disks.iter() {
+    for disk in disks.iter().filter(|disk| !disk.is_only_read()) {
         // A disk on a medium that cannot be written has no such file beside it either.
         let left = places::leftovers(&disk.path, overlay_dir).into_iter();
         let removed: Vec<PathBuf> = left.filter(|path| is_leftover(path) && remove(path).is_ok()).collect();

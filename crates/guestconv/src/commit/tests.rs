@@ -46,7 +46,7 @@ fn make(dir: &Path, name: &str, format: Format) -> DiskSpec {
         let raw = disks::open(std::slice::from_ref(&spec)).unwrap().remove(0);
         let path = dir.join(format!("{name}.qcow2"));
         // An overlay that holds everything is a qcow2 image of its own.
-        let image = disks::overlay::in_file(&raw.base, &path, Path::new(""), raw.format).unwrap();
+        let image = disks::overlay::in_file(&raw.base, &path, None).unwrap();
         let content = fs::read(&spec.path).unwrap();
         image.write(&content, 0).unwrap();
         image.flush().unwrap();

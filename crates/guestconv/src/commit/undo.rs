@@ -38,7 +38,8 @@ pub(crate) fn require_no_undo(disks: &[Disk], overlay_dir: Option<&Path>) -> Res
 
 /// Returns the undo files of the disks, in order.
 pub(crate) fn undo_files(disks: &[Disk], overlay_dir: Option<&Path>) -> Vec<PathBuf> {
-    let places = disks.iter().filter_map(|disk| places::undo(&disk.path, overlay_dir).ok());
+    let in_place = disks.iter().filter(|disk| !disk.is_only_read());
+    let places = in_place.filter_map(|disk| places::undo(&disk.path, overlay_dir).ok());
     places.filter(|undo| exists(undo) || exists(&places::record(undo))).collect()
 }
 

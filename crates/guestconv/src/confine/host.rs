@@ -1,5 +1,7 @@
 //! What the host's kernel can do to confine a process: a value, so that tests have any host.
 
+use super::Confinement;
+use crate::error::{Error, ErrorKind, Result};
 use guestconv_core::finding::Finding;
 use std::ptr;
 
@@ -32,6 +34,20 @@ impl Host {
     /// Looks at the host's kernel.
     pub(crate) fn probe() -> Self {
         Self { landlock: landlock(), seccomp: seccomp() }
+    }
+
+    /// Fails if confinement is required and this host cannot.
+    ///
+    /// # Errors
+    /// `host-cannot-confine`.
+    pub(crate) fn require(self, confinement: Confinement) -> Result<()> {
+        let missing = self.missing();
+        if confinement != Confinement::Required || missing.is_empty() {
+            return Ok(());
+        }
+        let texts: Vec<&str> = missing.iter().map(|finding| finding.text.as_str()).collect();
+        let message = format!("this host cannot confine the appliance completely: {}", texts.join("; "));
+        Err(Error::new(ErrorKind::Appliance, "host-cannot-confine", message))
     }
 
     /// Returns what this host cannot do; empty if a process is confined completely.

@@ -19,6 +19,7 @@ mod tests;
 mod warden;
 
 pub(crate) use host::{Host, Seccomp};
+pub(crate) use program::PROGRAM_FILES;
 pub(crate) use warden::Warden;
 
 use child::{Child, Filter};

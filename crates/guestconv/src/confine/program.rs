@@ -4,6 +4,24 @@
 
 use super::filter::{Answer, Calls, Rule, Test};
 
+/// Where distributions have programs, libraries and firmware, and what libraries read at their start.
+pub(crate) const PROGRAM_FILES: &[&str] = &[
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/nix/store",
+    "/gnu/store",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.preload",
+    "/etc/alternatives",
+    "/etc/localtime",
+    "/etc/ssl/openssl.cnf",
+    "/etc/pki/tls/openssl.cnf",
+    "/etc/crypto-policies",
+    "/etc/gnutls",
+    "/dev/urandom",
+];
+
 const REFUSED: &[libc::c_long] = &[
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,

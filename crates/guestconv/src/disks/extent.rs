@@ -1,6 +1,7 @@
-//! Where a disk has data, told without reading it: a sparse file knows its holes, a qcow2 image its map.
+//! Where a disk has data, told without reading it: a sparse file knows its holes, a qcow2 image its
+//! map, a server what it tells.
 
-use super::{Disk, ImageFormat};
+use super::{Disk, ImageFormat, Reach};
 use imago::Mapping;
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
@@ -19,8 +20,12 @@ pub(crate) enum Extent {
 impl Disk {
     /// Returns what is known of the disk at `offset`, for at most `length` bytes (at least one, all of them on the disk).
     pub(crate) fn extent(&self, offset: u64, length: u64) -> io::Result<Extent> {
-        if self.format == ImageFormat::Raw {
-            return of_file(self.lock.file(), offset, length);
+        match &self.reach {
+            Reach::Served(nbd, _) => return nbd.extent(offset, length),
+            Reach::Own(lock) if self.format == ImageFormat::Raw => {
+                return of_file(lock.file(), offset, length);
+            }
+            Reach::Own(_) => {}
         }
         let (mapping, mapped) = self.base.get_mapping(offset, length)?;
         Ok(match mapping {

@@ -11,9 +11,10 @@ use super::memory::{Memory, Part};
 use super::request::Buffer;
 use super::ring::Ring;
 use super::server::{Device, Durability};
-use super::spec::{DiskSpec, Format};
+use super::spec::{DiskFormat, DiskSpec, Format};
+use super::store::{self, Store};
 use super::view::View;
-use super::{overlay, session, zeroes};
+use super::{overlay, probe, session, zeroes};
 use imago::FormatAccess;
 use imago::io_buffers::IoVectorMut;
 use imago::raw::Raw;
@@ -43,7 +44,7 @@ pub(crate) fn image(input: &[u8]) {
     let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     let format = [Format::Qcow2, Format::Auto, Format::Raw, Format::Qcow2][usize::from(wishes[0] & 3)];
     let spec = DiskSpec { format, ..DiskSpec::new(path) };
-    let Ok(format) = image::format(&spec) else { return };
+    let Ok(Some(format)) = probe::format(&spec).map(DiskFormat::in_process) else { return };
     let Ok(base) = image::open(&spec, format, Access::Read) else { return };
     ranges(&base);
     let Ok(above) = overlay::throw_away(&base) else { return };
@@ -67,7 +68,7 @@ pub(crate) fn image(input: &[u8]) {
 }
 
 /// Looks at the first ranges of a map.
-fn ranges(image: &FormatAccess<imago::file::File>) {
+fn ranges(image: &FormatAccess<Store>) {
     let (mut at, size) = (0, image.size());
     for _ in 0..RANGES {
         if at >= size {
@@ -104,7 +105,7 @@ pub(crate) fn request(input: &[u8]) {
 fn view() -> View {
     let memory = File::from(rustix::fs::memfd_create("fuzzing", MemfdFlags::CLOEXEC).unwrap());
     memory.set_len(DISK_BYTES).unwrap();
-    let raw = Raw::open_image(imago::file::File::try_from(memory).unwrap(), true).unwrap();
+    let raw = Raw::open_image(store::of_file(memory).unwrap(), true).unwrap();
     let base = Arc::new(FormatAccess::new(raw));
     View::of(&base).throw_away().unwrap()
 }

@@ -4,10 +4,11 @@
 //! copy was cut off would look like a guest that lost its files. Every cluster that is in use has a reference count, so
 //! the file must reach to the last one that is counted. Format: QEMU's `docs/interop/qcow2.rst`.
 
+use super::bytes::{be32, be64, up_to_end};
 use super::image::opening;
 use crate::error::{Error, ErrorKind, Result};
 use std::fs::File;
-use std::io::{self, ErrorKind as IoKind, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -17,23 +18,32 @@ const TABLE_CAP_BYTES: u64 = 8 << 20;
 const MAP_CAP_BYTES: u64 = 32 << 20;
 /// The least that a snapshot has in the table of snapshots, in bytes.
 const SNAPSHOT_BYTES: u64 = 40;
+/// How much of an image its header and the name of its backing file are in: QEMU keeps them in the first cluster.
+const HEAD_BYTES: u64 = 2 << 20;
+const DATA_FILE: u64 = 1 << 2;
+const COMPRESSION: u64 = 1 << 3;
+const EXTENDED: u64 = 1 << 4;
+const ZSTD: u8 = 1;
+const END: u32 = 0;
+const BACKING_FORMAT: u32 = 0xe279_2aca;
+const DATA_FILE_NAME: u32 = 0x4441_5441;
 /// How many blocks of counts are looked at behind the end: a sound image has two at most.
 const BLOCKS_CAP: usize = 16;
 
 /// Fails if an image that could be opened is encrypted or cut off.
 ///
 /// # Errors
-/// `qcow2-feature-unsupported`, `disk-truncated`; `disk-open-failed` if it cannot be read.
+/// `qcow2-encrypted`, `disk-truncated`; `disk-open-failed` if it cannot be read.
 pub(super) fn require_whole(path: &Path) -> Result<()> {
     let failed = |error| opening(path, error);
     let mut file = File::open(path).map_err(failed)?;
     let header = Header::read(&file).map_err(failed)?;
     if header.is_encrypted {
         let message = format!(
-            "{} is an encrypted qcow2 image, which cannot be read yet; decrypt it with qemu-img first",
+            "{} is an encrypted qcow2 image, and its key is asked for by nobody here; decrypt it with qemu-img first",
             path.display()
         );
-        return Err(Error::new(ErrorKind::Disk, "qcow2-feature-unsupported", message));
+        return Err(Error::new(ErrorKind::Disk, "qcow2-encrypted", message));
     }
     let end_bytes = file.seek(SeekFrom::End(0)).map_err(failed)?;
     match header.missing(&file, end_bytes).map_err(failed)? {
@@ -47,6 +57,59 @@ pub(super) fn require_whole(path: &Path) -> Result<()> {
             Err(Error::new(ErrorKind::Disk, "disk-truncated", message))
         }
     }
+}
+
+/// Which other files an image names, and whether it has what only QEMU reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Names {
+    /// The backing file, and its format if that is said.
+    pub(super) backing: Option<(String, Option<String>)>,
+    /// Whether its data is in another file.
+    pub(super) has_data_file: bool,
+    /// The name of that.
+    pub(super) data_file: Option<String>,
+    /// Whether clusters are compressed by zstd, or parts of clusters are counted.
+    pub(super) needs_qemu: bool,
+}
+
+/// Returns what an image names.
+///
+/// # Errors
+/// Of the host; `InvalidData` if it is no image in qcow2.
+pub(super) fn names(path: &Path) -> io::Result<Names> {
+    let head = up_to_end(&File::open(path)?, 0, HEAD_BYTES)?;
+    names_in(&head).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "its header is none of qcow2"))
+}
+
+fn names_in(head: &[u8]) -> Option<Names> {
+    let version = be32(head, 4).filter(|_| head.starts_with(b"QFI\xfb"))?;
+    let (features, header_bytes) =
+        if version < 3 { (0, 72) } else { (be64(head, 72)?, usize::try_from(be32(head, 100)?).ok()?) };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let compression = if header_bytes > 104 { *head.get(104)? } else { 0 };
+    let mut names = Names {
+        has_data_file: features & DATA_FILE != 0,
+        needs_qemu: features & EXTENDED != 0 || features & COMPRESSION != 0 && compression == ZSTD,
+        ..Names::default()
+    };
+    let (mut format, mut at) = (None, header_bytes);
+    while let (Some(kind), Some(length)) = (be32(head, at), be32(head, at + 4)) {
+        let length = usize::try_from(length).ok()?;
+        let content = head.get(at + 8..).and_then(|rest| rest.get(..length));
+        match kind {
+            END => break,
+            BACKING_FORMAT => format = content.map(text),
+            DATA_FILE_NAME => names.data_file = content.map(text),
+            _ => {}
+        }
+        at = at.checked_add(8)?.checked_add(length.checked_next_multiple_of(8)?)?;
+    }
+    let (name_at, name_bytes) = (be64(head, 8)?, usize::try_from(be32(head, 16)?).ok()?);
+    if name_at != 0 {
+        let name = head.get(usize::try_from(name_at).ok()?..)?.get(..name_bytes)?;
+        names.backing = Some((text(name), format));
+    }
+    Some(names)
 }
 
 /// What the header says about encryption and reference counts.
@@ -157,22 +220,6 @@ impl Header {
     }
 }
 
-/// Returns so many bytes, or as many as there are.
-fn up_to_end(file: &File, at: u64, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, at + u64::try_from(filled).unwrap_or_default()) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == IoKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +235,57 @@ mod tests {
         let header =
             Header { cluster_bits: 9, table_at: 512, table_bytes: 512, count_bits, ..Header::default() };
         header.missing(&file, u64::try_from(clusters * 512 - 1).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_header_names_other_files() {
+        let head =
+            |version: u32, features: u64, compression: u8, extensions: &[(u32, &str)], backing: &str| {
+                let header_bytes = if version < 3 { 72 } else { 112 };
+                let mut head = b"QFI\xfb".to_vec();
+                head.extend(version.to_be_bytes());
+                head.resize(header_bytes, 0);
+                if version > 2 {
+                    head[72..80].copy_from_slice(&features.to_be_bytes());
+                    head[100..104].copy_from_slice(&112u32.to_be_bytes());
+                    head[104] = compression;
+                }
+                for (kind, text) in extensions {
+                    head.extend([*kind, u32::try_from(text.len()).unwrap()].map(u32::to_be_bytes).concat());
+                    head.extend(text.as_bytes());
+                    head.resize(head.len().next_multiple_of(8), 0);
+                }
+                head.extend([0; 8]);
+                if !backing.is_empty() {
+                    let at = u64::try_from(head.len()).unwrap();
+                    head[8..16].copy_from_slice(&at.to_be_bytes());
+                    head[16..20].copy_from_slice(&u32::try_from(backing.len()).unwrap().to_be_bytes());
+                    head.extend(backing.as_bytes());
+                }
+                head
+            };
+        let none = Names::default();
+        let needs_qemu = Names { needs_qemu: true, ..Names::default() };
+        let backing = |format: Option<&str>| Names {
+            backing: Some(("base.img".to_owned(), format.map(str::to_owned))),
+            ..Names::default()
+        };
+        let data = Names { has_data_file: true, data_file: Some("a.data".to_owned()), ..Names::default() };
+        for (head, expected) in [
+            (head(2, 0, 0, &[], ""), Some(none.clone())),
+            (head(3, 0, 0, &[], ""), Some(none.clone())),
+            (head(3, COMPRESSION, 0, &[], ""), Some(none)),
+            (head(3, COMPRESSION, ZSTD, &[], ""), Some(needs_qemu.clone())),
+            (head(3, EXTENDED, 0, &[], ""), Some(needs_qemu)),
+            (head(2, 0, 0, &[], "base.img"), Some(backing(None))),
+            (head(3, 0, 0, &[(BACKING_FORMAT, "vmdk")], "base.img"), Some(backing(Some("vmdk")))),
+            (head(3, DATA_FILE, 0, &[(1, "x"), (DATA_FILE_NAME, "a.data")], ""), Some(data)),
+            (head(3, 0, 0, &[], "base.img")[..120].to_vec(), None),
+            (b"QFI\xfb".to_vec(), None),
+            (vec![0; 512], None),
+        ] {
+            assert_eq!(names_in(&head), expected);
+        }
     }
 
     #[test]

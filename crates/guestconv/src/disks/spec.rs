@@ -1,5 +1,6 @@
 //! Which disks the caller hands in.
 
+use super::image::ImageFormat;
 use crate::error::{Error, ErrorKind, Result};
 use std::path::PathBuf;
 
@@ -12,13 +13,15 @@ use std::path::PathBuf;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskSpec {
-    /// The image file or block device on the host.
+    /// The image file or block device on the host, or a disk on a server of NBD: `nbd://HOST[:PORT]/EXPORT`,
+    /// `nbd+unix:///EXPORT?socket=PATH`.
     pub path: PathBuf,
     /// Its short name in the documents; `None`: `sda`, `sdb` … by order.
     pub name: Option<String>,
     /// The format of the image.
     pub format: Format,
-    /// Whether the image may name other files, which are then opened: only for images from a trusted source.
+    /// Whether the image may name other files, which are then opened: what it is based on, and the extents of a VMDK. Only
+    /// for images from a trusted source.
     pub allow_backing: bool,
 }
 
@@ -30,14 +33,75 @@ pub enum Format {
     Raw,
     /// QEMU's copy-on-write format; anything else is an error.
     Qcow2,
-    /// What the first bytes say. A guest that can write its own first sector can lie here: say the format of disks from
+    /// VMware's format, in all its kinds: sparse, flat, split, stream-optimised.
+    Vmdk,
+    /// Virtual PC's format, which QEMU calls vpc: fixed and dynamic.
+    Vhd,
+    /// Hyper-V's format.
+    Vhdx,
+    /// VirtualBox's format.
+    Vdi,
+    /// What the bytes say. A guest that can write its own first sector can lie here: say the format of disks from
     /// an untrusted source.
     #[default]
     Auto,
 }
 
+/// The format of an opened disk. All but raw and most of qcow2 are only read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DiskFormat {
+    /// The bytes of the disk and nothing else.
+    Raw,
+    /// QEMU's copy-on-write format.
+    Qcow2,
+    /// VMware's format.
+    Vmdk,
+    /// Virtual PC's format.
+    Vhd,
+    /// Hyper-V's format.
+    Vhdx,
+    /// VirtualBox's format.
+    Vdi,
+}
+
+impl DiskFormat {
+    const ALL: [Self; 6] = [Self::Raw, Self::Qcow2, Self::Vmdk, Self::Vhd, Self::Vhdx, Self::Vdi];
+
+    /// Returns the format's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+            Self::Vmdk => "vmdk",
+            Self::Vhd => "vhd",
+            Self::Vhdx => "vhdx",
+            Self::Vdi => "vdi",
+        }
+    }
+
+    /// Returns the format of that name, or of QEMU's name of it; `None` if it is none that is read.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        let name = match name {
+            "vpc" => "vhd",
+            "file" | "host_device" => "raw",
+            other => other,
+        };
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// Returns the format as this process reads it; `None` if it does not.
+    pub(super) fn in_process(self) -> Option<ImageFormat> {
+        match self {
+            Self::Raw => Some(ImageFormat::Raw),
+            Self::Qcow2 => Some(ImageFormat::Qcow2),
+            _ => None,
+        }
+    }
+}
+
 impl DiskSpec {
-    /// Returns the disk at `path`, its format by its first bytes, without backing files.
+    /// Returns the disk at `path`, its format by its bytes, without backing files.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), name: None, format: Format::Auto, allow_backing: false }
     }

@@ -2,7 +2,7 @@
 
 use crate::commit::UndoFile;
 use crate::confine::Confinement;
-use crate::disks::ImageFormat;
+use crate::disks::{DiskFormat, ImageFormat};
 use crate::keys::Key;
 use crate::observe::{Cancel, Observer, Silent};
 use std::fmt;
@@ -68,7 +68,7 @@ pub struct ConvertOptions {
     /// New images to write, one for each disk in order; then the disks themselves are never written. Empty: the disks are
     /// converted in place.
     pub output: Vec<PathBuf>,
-    /// The format of the new images; `None`: that of each disk.
+    /// The format of the new images; `None`: that of each disk, and qcow2 for formats that are only read.
     pub output_format: Option<ImageFormat>,
     /// Whether the record of the conversion has the hashes of the disks.
     pub disk_hashes: DiskHashes,
@@ -90,10 +90,10 @@ pub enum DiskHashes {
 pub struct OpenedDisk {
     /// Its short name in the documents.
     pub name: String,
-    /// Where it is, absolute, with links resolved.
+    /// Where it is, absolute, with links resolved; on a server of NBD, its address.
     pub path: PathBuf,
     /// Its format.
-    pub format: ImageFormat,
+    pub format: DiskFormat,
     /// Its size in bytes, as the guest sees it.
     pub size_bytes: u64,
 }

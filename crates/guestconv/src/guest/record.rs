@@ -32,7 +32,7 @@ impl Guest {
 
     /// Returns what the disks are now.
     pub(super) fn images(&self, hashes: DiskHashes) -> Result<Vec<RecordImage>> {
-        let image = |disk: &Disk| image(&disk.path, disk.format, &disk.base, hashes);
+        let image = |disk: &Disk| image(&disk.path, disk.kind.name(), &disk.base, hashes);
         self.disks.iter().map(image).collect()
     }
 
@@ -61,16 +61,16 @@ impl Guest {
 }
 
 fn new_image(disk: &Disk, path: &Path, options: &ConvertOptions) -> Result<RecordImage> {
-    let format = options.output_format.unwrap_or(disk.format);
+    let format = options.output_format.unwrap_or(disk.output_format());
     let said = match format {
         ImageFormat::Raw => Format::Raw,
         ImageFormat::Qcow2 => Format::Qcow2,
     };
     let opened = open_image(&DiskSpec { format: said, ..DiskSpec::new(path) }, format, Access::Read)?;
-    image(path, format, &opened, options.disk_hashes)
+    image(path, format.name(), &opened, options.disk_hashes)
 }
 
-fn image(path: &Path, format: ImageFormat, image: &Image, hashes: DiskHashes) -> Result<RecordImage> {
+fn image(path: &Path, format: &str, image: &Image, hashes: DiskHashes) -> Result<RecordImage> {
     let sha256 = match hashes {
         DiskHashes::Leave => None,
         DiskHashes::Make => Some(sha256(image).map_err(|error| {
@@ -78,7 +78,7 @@ fn image(path: &Path, format: ImageFormat, image: &Image, hashes: DiskHashes) ->
         })?),
     };
     let path = path.to_string_lossy().into_owned();
-    Ok(RecordImage { path, format: format.name().to_owned(), size_bytes: image.size(), sha256 })
+    Ok(RecordImage { path, format: format.to_owned(), size_bytes: image.size(), sha256 })
 }
 
 fn sha256(image: &Image) -> std::io::Result<String> {

@@ -5,7 +5,7 @@
 //! QEMU that was built without.
 
 use super::{ProofDisk, ProofFormat, ProveOptions};
-use crate::confine::{self, CallsOf, Confinement, Host, Rights};
+use crate::confine::{self, CallsOf, Confinement, Host, PROGRAM_FILES, Rights};
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,23 +16,6 @@ use std::process::Command;
 
 /// All that QEMU can refuse itself.
 const SANDBOX: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
-/// Where distributions have programs, libraries and firmware, and what libraries read at their start.
-const READABLE: &[&str] = &[
-    "/usr",
-    "/lib",
-    "/lib64",
-    "/nix/store",
-    "/gnu/store",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.preload",
-    "/etc/alternatives",
-    "/etc/localtime",
-    "/etc/ssl/openssl.cnf",
-    "/etc/pki/tls/openssl.cnf",
-    "/etc/crypto-policies",
-    "/etc/gnutls",
-    "/dev/urandom",
-];
 /// The largest overlay: what a guest writes while it boots.
 const FILE_CAP_BYTES: u64 = 16 << 30;
 /// What QEMU has beside the guest's memory: translated code, graphics, stacks.
@@ -64,7 +47,7 @@ pub(super) fn confine(
     }
     let prefix = program.parent().and_then(Path::parent).filter(|prefix| *prefix != Path::new("/"));
     let images: Vec<PathBuf> = disks.iter().flat_map(images).collect();
-    let mut readable: Vec<&Path> = READABLE.iter().map(Path::new).collect();
+    let mut readable: Vec<&Path> = PROGRAM_FILES.iter().map(Path::new).collect();
     readable.extend(prefix);
     readable.extend(images.iter().map(PathBuf::as_path));
     let rights = Rights {
