@@ -10,7 +10,7 @@ use guestconv_core::formats::block::{ReadAt as _, hex};
 use guestconv_core::formats::luks::{self, Content, Header, Slot};
 use guestconv_core::layout::{DeviceName, Encrypted};
 use guestconv_core::protocol::{Lock, SlotKey};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ const CAP_LOCKS: usize = 64;
 /// The encrypted devices that were found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Locks {
-    found: BTreeMap<DeviceName, Option<Header>>,
+    read: BTreeSet<DeviceName>,
 }
 
 impl Locks {
@@ -28,27 +28,23 @@ impl Locks {
     pub(crate) fn open(&mut self, scan: &mut Scan, keys: &[SlotKey]) -> Vec<DeviceName> {
         let mut new = Vec::new();
         for device in scan.holding("crypto_LUKS") {
-            if self.found.contains_key(&device) || self.found.len() >= CAP_LOCKS {
+            if self.read.contains(&device) || self.read.len() >= CAP_LOCKS {
                 continue;
             }
-            let header = match read(scan, &device) {
-                Ok(header) => Some(header),
+            match read(scan, &device) {
+                Ok(header) => new.extend(add(scan, &device, &header, keys)),
                 Err(reason) => {
                     let text = format!("the device is encrypted and cannot be opened: {reason}");
                     scan.findings.push(Finding::warning("device-encrypted", text).about(device.0.clone()));
-                    None
                 }
-            };
-            if let Some(header) = &header {
-                new.extend(add(scan, &device, header, keys));
             }
-            self.found.insert(device, header);
+            self.read.insert(device);
         }
         new
     }
 
     /// Tells what stays closed.
-    pub(crate) fn tell(&self, scan: &mut Scan) {
+    pub(crate) fn tell(scan: &mut Scan) {
         for encrypted in scan.layout.encrypted.iter().filter(|encrypted| encrypted.opened.is_none()) {
             let with = match encrypted.tokens.as_slice() {
                 [] => String::new(),

@@ -75,5 +75,5 @@ pub(crate) fn build(scan: &mut Scan, keys: &[SlotKey]) {
         }
         new.into_iter().for_each(|device| scan.contents(device));
     }
-    locks.tell(scan);
+    Locks::tell(scan);
 }

@@ -79,6 +79,11 @@ pub fn be32(bytes: &[u8], offset: usize) -> Option<u32> {
     array(bytes, offset).map(u32::from_be_bytes)
 }
 
+/// Returns a big-endian number of 64 bits.
+pub fn be64(bytes: &[u8], offset: usize) -> Option<u64> {
+    array(bytes, offset).map(u64::from_be_bytes)
+}
+
 /// Returns whether `magic` stands at the offset.
 pub fn has(bytes: &[u8], offset: usize, magic: &[u8]) -> bool {
     bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic))

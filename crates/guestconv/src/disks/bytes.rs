@@ -1,4 +1,4 @@
-//! Parts of images as bytes, and numbers in them.
+//! Parts of images as bytes.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -18,24 +18,4 @@ pub(super) fn up_to_end(file: &File, at: u64, length: u64) -> io::Result<Vec<u8>
     }
     bytes.truncate(filled);
     Ok(bytes)
-}
-
-/// Returns the little-endian number at that place; `None` behind the end.
-pub(super) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-/// Returns the little-endian number at that place; `None` behind the end.
-pub(super) fn le64(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-/// Returns the big-endian number at that place; `None` behind the end.
-pub(super) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-/// Returns the big-endian number at that place; `None` behind the end.
-pub(super) fn be64(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }

@@ -4,9 +4,10 @@
 //! copy was cut off would look like a guest that lost its files. Every cluster that is in use has a reference count, so
 //! the file must reach to the last one that is counted. Format: QEMU's `docs/interop/qcow2.rst`.
 
-use super::bytes::{be32, be64, up_to_end};
+use super::bytes::up_to_end;
 use super::image::opening;
 use crate::error::{Error, ErrorKind, Result};
+use guestconv_core::formats::block::{be32, be64};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;

@@ -4,7 +4,7 @@ use super::{
     CAP_DIGEST_ITERATIONS, CAP_STRIPES, Content, Digest, Hash, Header, Kdf, Slot, Unusable, cipher,
     key_length, uuid, within,
 };
-use crate::formats::block::{ReadAt, array, has};
+use crate::formats::block::{ReadAt, be64, has};
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value;
 use sha2::{Sha256, Sha512};
@@ -40,10 +40,6 @@ pub(super) fn header(device: &dyn ReadAt) -> io::Result<Result<Header, Unusable>
         return Ok(Err(Unusable::Damaged("neither it nor its copy has the checksum that it says")));
     };
     Ok(parsed(&whole))
-}
-
-fn be64(bytes: &[u8], at: usize) -> Option<u64> {
-    array(bytes, at).map(u64::from_be_bytes)
 }
 
 fn is_intact(whole: &[u8]) -> bool {

@@ -1,6 +1,7 @@
 //! VDI (VirtualBox, `VDICore.h`): a header, a map of blocks, the blocks in the order in which they were written.
 
-use crate::disks::bytes::{le32, up_to_end};
+use crate::disks::bytes::up_to_end;
+use guestconv_core::formats::block::le32;
 use std::fs::File;
 use std::io;
 

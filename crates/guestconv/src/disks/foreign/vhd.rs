@@ -2,7 +2,8 @@
 //! copy of it in front of a disk that grows. QEMU reads only the copy, and not what kind of disk it is: one that holds
 //! what differs from its parent it would open as if all else were zeroes.
 
-use crate::disks::bytes::{be32, be64, up_to_end};
+use crate::disks::bytes::up_to_end;
+use guestconv_core::formats::block::{be32, be64};
 use std::fs::File;
 use std::io;
 

@@ -1,7 +1,8 @@
 //! VHDX (Microsoft's MS-VHDX): two headers, which name a log that must be replayed if it has an identity, and a table of regions,
 //! one of which says whether the disk has a parent.
 
-use crate::disks::bytes::{le32, le64, up_to_end};
+use crate::disks::bytes::up_to_end;
+use guestconv_core::formats::block::{le32, le64};
 use std::fs::File;
 use std::io;
 

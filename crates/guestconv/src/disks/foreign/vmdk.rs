@@ -4,7 +4,8 @@
 //! We read the text to know which files belong to the disk: those that a caller does not allow are not opened, and QEMU
 //! can reach no others.
 
-use crate::disks::bytes::{le64, up_to_end};
+use crate::disks::bytes::up_to_end;
+use guestconv_core::formats::block::le64;
 use std::fs::File;
 use std::io;
 
