@@ -80,7 +80,7 @@ fn add(scan: &mut Scan, members: &[(DeviceName, Member)], newest: &Member) -> Op
         members: members.iter().map(|(device, _)| device.clone()).collect(),
         whole_members: newest.members,
     });
-    let before = kmsg::lines().len();
+    let before = kmsg::count();
     let started = if count >= CAP_ARRAYS {
         Err(io::Error::other(format!("the guest has more than {CAP_ARRAYS} arrays")))
     } else if newest.is_reshaping {

@@ -1,18 +1,43 @@
-//! What the kernel says in its log.
+//! What the kernel says in its log. A record costs a system call, so each is read once in a run.
 
 use guestconv_core::text::visible;
+use rustix::fd::OwnedFd;
+use rustix::fs::{Mode, OFlags, open};
+use std::cell::RefCell;
 
 /// The most that is read of the log, in bytes.
 const CAP_BYTES: usize = 256 << 10;
+/// The most bytes of a record (kernel: `PRINTK_MESSAGE_MAX`).
+const CAP_RECORD_BYTES: usize = 8192;
 /// The most of a line that is told, in characters.
 const CAP_LINE: usize = 200;
 
+/// What has been read of the log.
+struct Log {
+    file: Option<OwnedFd>,
+    lines: Vec<String>,
+    read_bytes: usize,
+    buffer: Vec<u8>,
+}
+
+thread_local! {
+    static LOG: RefCell<Log> = RefCell::new(Log::open());
+}
+
 /// Returns the lines of the log without the fields of their records: priority, number, time, flags.
 pub(crate) fn lines() -> Vec<String> {
-    let mut said = vec![0; CAP_BYTES];
-    let length = read(&mut said);
-    let text = String::from_utf8_lossy(said.get(..length).unwrap_or_default()).into_owned();
-    text.lines().map(|line| line.split_once(';').map_or(line, |(_, line)| line).to_owned()).collect()
+    LOG.with_borrow_mut(|log| {
+        log.go_on();
+        log.lines.clone()
+    })
+}
+
+/// Returns how many lines the log has.
+pub(crate) fn count() -> usize {
+    LOG.with_borrow_mut(|log| {
+        log.go_on();
+        log.lines.len()
+    })
 }
 
 /// Returns a line for a person.
@@ -35,17 +60,28 @@ pub(crate) fn last_words(before: usize, of: &[&str]) -> String {
     line.map(|line| format!(" ({})", told(line))).unwrap_or_default()
 }
 
-fn read(buffer: &mut [u8]) -> usize {
-    use rustix::fs::{Mode, OFlags, open};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(log) = open("/dev/kmsg", flags, Mode::empty()) else { return 0 };
-    let mut length = 0;
-    while let Some(room) = buffer.get_mut(length..).filter(|room| room.len() >= 8192) {
-        match rustix::io::read(&log, room) {
-            Ok(count) if count > 0 => length += count,
-            Err(rustix::io::Errno::PIPE) => {}
-            _ => break,
+impl Log {
+    fn open() -> Self {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = open("/dev/kmsg", flags, Mode::empty()).ok();
+        Self { file, lines: Vec::new(), read_bytes: 0, buffer: vec![0; CAP_RECORD_BYTES] }
+    }
+
+    /// Reads what came since the last time.
+    fn go_on(&mut self) {
+        let Some(file) = &self.file else { return };
+        while self.read_bytes < CAP_BYTES {
+            match rustix::io::read(file, &mut self.buffer) {
+                Ok(count) if count > 0 => {
+                    self.read_bytes += count;
+                    let text = String::from_utf8_lossy(self.buffer.get(..count).unwrap_or_default());
+                    let said = text.lines().map(|line| line.split_once(';').map_or(line, |(_, line)| line));
+                    self.lines.extend(said.map(str::to_owned));
+                }
+                // Records that were lost are passed over.
+                Err(rustix::io::Errno::PIPE) => {}
+                _ => break,
+            }
         }
     }
-    length
 }

@@ -105,7 +105,7 @@ impl Mounted {
         let read_only = if self.access == Access::Read { MountFlags::RDONLY } else { MountFlags::empty() };
         let flags =
             MountFlags::NODEV | MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NOATIME | read_only;
-        let before = kmsg::lines().len();
+        let before = kmsg::count();
         mount(node, place, kind, flags, Some(all.as_c_str())).map_err(|error| {
             let error = io::Error::from(error);
             let words = kmsg::last_words(before, &WORDS);

@@ -47,11 +47,12 @@ impl Made {
         !matches!(self, Self::Mapped(_))
     }
 
-    pub(crate) fn end(self) -> io::Result<()> {
+    /// Ends it.
+    pub(crate) fn end(&self) -> io::Result<()> {
         match self {
-            Self::Mapped(name) | Self::Holding(name) => mapper::remove(&name)
+            Self::Mapped(name) | Self::Holding(name) => mapper::remove(name)
                 .map_err(|error| io::Error::other(format!("cannot close {name}: {error}"))),
-            Self::Array(name) => crate::arrays::stop(&name)
+            Self::Array(name) => crate::arrays::stop(name)
                 .map_err(|error| io::Error::other(format!("cannot stop the array {name}: {error}"))),
         }
     }

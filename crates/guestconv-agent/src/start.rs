@@ -43,12 +43,7 @@ fn work(clock: &mut Clock) -> Result<Answer, Failure> {
         Task::Inspect { known } => {
             inspect::facts(&disks, &keys, &known, clock).map(|facts| Answer::Facts(Box::new(facts)))
         }
-        Task::Locks => layout::scan(&disks, &keys).map(|scan| {
-            let locks = locks::of(&scan);
-            // It was only read; arrays that stay would hold up the end.
-            let _ = scan.close();
-            Answer::Locks(locks)
-        }),
+        Task::Locks => layout::scan(&disks, &keys).map(|scan| Answer::Locks(locks::of(&scan))),
         Task::Apply(plan) => apply::outcome(&disks, &keys, &plan, clock).map(Answer::Outcome),
         Task::Manifest => manifest::lines(&disks, &keys, clock).map(Answer::Manifest),
         _ => Err(failure("request-failed", "the agent does not know this task")),

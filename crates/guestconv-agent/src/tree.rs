@@ -104,10 +104,11 @@ impl RootTree {
 
     fn link(&self, path: &GuestPath) -> io::Result<Option<String>> {
         let Some(link) = self.resolved(path, OFlags::PATH | OFlags::NOFOLLOW)? else { return Ok(None) };
-        if kind_of(&fstat(&link)?) != FileKind::Link {
-            return Ok(None);
-        }
-        let target = readlinkat(&link, "", Vec::new())?;
+        // What it says of anything but a link (`readlink(2)`, of descriptors).
+        let target = match readlinkat(&link, "", Vec::new()) {
+            Err(Errno::NOENT | Errno::INVAL) => return Ok(None),
+            target => target?,
+        };
         let target = target.into_string().map_err(|_| io::Error::other("the link is not UTF-8"))?;
         Ok(Some(target))
     }
