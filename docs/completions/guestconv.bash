@@ -107,7 +107,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__convert)
-            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --record --hash-disks --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --record --hash-disks --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -127,6 +127,10 @@ _guestconv() {
                     ;;
                 --appliance)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runner)
+                    COMPREPLY=($(compgen -W "uml qemu" -- "${cur}"))
                     return 0
                     ;;
                 --grub-dir)
@@ -201,7 +205,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__discard__subcmd__undo)
-            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --color --help --version"
+            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -221,6 +225,10 @@ _guestconv() {
                     ;;
                 --appliance)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runner)
+                    COMPREPLY=($(compgen -W "uml qemu" -- "${cur}"))
                     return 0
                     ;;
                 --grub-dir)
@@ -415,7 +423,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__inspect)
-            opts="-v -t -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --nic --libvirt-xml --json --xml --color --help --version"
+            opts="-v -t -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --nic --libvirt-xml --json --xml --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -435,6 +443,10 @@ _guestconv() {
                     ;;
                 --appliance)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runner)
+                    COMPREPLY=($(compgen -W "uml qemu" -- "${cur}"))
                     return 0
                     ;;
                 --grub-dir)
@@ -477,7 +489,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__plan)
-            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -497,6 +509,10 @@ _guestconv() {
                     ;;
                 --appliance)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runner)
+                    COMPREPLY=($(compgen -W "uml qemu" -- "${cur}"))
                     return 0
                     ;;
                 --grub-dir)
@@ -559,7 +575,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__prove)
-            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -579,6 +595,10 @@ _guestconv() {
                     ;;
                 --appliance)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runner)
+                    COMPREPLY=($(compgen -W "uml qemu" -- "${cur}"))
                     return 0
                     ;;
                 --grub-dir)
@@ -673,7 +693,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__recover)
-            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --json --color --help --version"
+            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -693,6 +713,10 @@ _guestconv() {
                     ;;
                 --appliance)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runner)
+                    COMPREPLY=($(compgen -W "uml qemu" -- "${cur}"))
                     return 0
                     ;;
                 --grub-dir)
@@ -755,7 +779,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__undo)
-            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --force --color --help --version"
+            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --force --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -775,6 +799,10 @@ _guestconv() {
                     ;;
                 --appliance)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runner)
+                    COMPREPLY=($(compgen -W "uml qemu" -- "${cur}"))
                     return 0
                     ;;
                 --grub-dir)
@@ -801,7 +829,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__verify)
-            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -821,6 +849,10 @@ _guestconv() {
                     ;;
                 --appliance)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runner)
+                    COMPREPLY=($(compgen -W "uml qemu" -- "${cur}"))
                     return 0
                     ;;
                 --grub-dir)

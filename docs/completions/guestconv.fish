@@ -50,6 +50,8 @@ vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l runner -d 'What runs the appliance: its own kernel, or a distribution\'s under QEMU [default: GUESTCONV_RUNNER, or whichever can]' -r -f -a "uml\t'The appliance\'s own kernel, as a process'
+qemu\t'A distribution\'s kernel, under QEMU: slower'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
@@ -79,6 +81,8 @@ vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l runner -d 'What runs the appliance: its own kernel, or a distribution\'s under QEMU [default: GUESTCONV_RUNNER, or whichever can]' -r -f -a "uml\t'The appliance\'s own kernel, as a process'
+qemu\t'A distribution\'s kernel, under QEMU: slower'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
@@ -113,6 +117,8 @@ vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l runner -d 'What runs the appliance: its own kernel, or a distribution\'s under QEMU [default: GUESTCONV_RUNNER, or whichever can]' -r -f -a "uml\t'The appliance\'s own kernel, as a process'
+qemu\t'A distribution\'s kernel, under QEMU: slower'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
@@ -153,6 +159,8 @@ vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l runner -d 'What runs the appliance: its own kernel, or a distribution\'s under QEMU [default: GUESTCONV_RUNNER, or whichever can]' -r -f -a "uml\t'The appliance\'s own kernel, as a process'
+qemu\t'A distribution\'s kernel, under QEMU: slower'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
@@ -178,6 +186,8 @@ vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l runner -d 'What runs the appliance: its own kernel, or a distribution\'s under QEMU [default: GUESTCONV_RUNNER, or whichever can]' -r -f -a "uml\t'The appliance\'s own kernel, as a process'
+qemu\t'A distribution\'s kernel, under QEMU: slower'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
@@ -202,6 +212,8 @@ vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l runner -d 'What runs the appliance: its own kernel, or a distribution\'s under QEMU [default: GUESTCONV_RUNNER, or whichever can]' -r -f -a "uml\t'The appliance\'s own kernel, as a process'
+qemu\t'A distribution\'s kernel, under QEMU: slower'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
@@ -227,6 +239,8 @@ vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l runner -d 'What runs the appliance: its own kernel, or a distribution\'s under QEMU [default: GUESTCONV_RUNNER, or whichever can]' -r -f -a "uml\t'The appliance\'s own kernel, as a process'
+qemu\t'A distribution\'s kernel, under QEMU: slower'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'
@@ -259,6 +273,8 @@ vdi\t'VirtualBox\'s format, which is only read'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l key -d 'What opens an encrypted device: SELECTOR:key:PASSPHRASE or SELECTOR:file:FILE. The selector is a device as the documents name it (/dev/sda2, /dev/VG/LV), its UUID, or "all". A passphrase on the command line can be seen by other users of this host; a file need not' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l overlay-dir -d 'Where overlays are while a conversion runs [default: beside each disk]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l appliance -d 'The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program]' -r -F
+complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l runner -d 'What runs the appliance: its own kernel, or a distribution\'s under QEMU [default: GUESTCONV_RUNNER, or whichever can]' -r -f -a "uml\t'The appliance\'s own kernel, as a process'
+qemu\t'A distribution\'s kernel, under QEMU: slower'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l grub-dir -d 'The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi [default: where the packages of this host put them]' -r -F
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l time-limit -d 'How long one run of the appliance may take' -r
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l progress -d 'How progress is shown, on the standard error' -r -f -a "auto\t'A bar on a terminal, for what takes long'

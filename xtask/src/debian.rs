@@ -83,6 +83,12 @@ impl PrivateApt {
         Ok(versions_in(&table))
     }
 
+    /// Returns the first package that this one needs.
+    pub(crate) fn needed_by(&self, package: &str) -> Result<String> {
+        let text = run::output(self.command("apt-cache").args(["show", "--no-all-versions", package]))?;
+        first_needed_in(&text).with_context(|| format!("{package} needs no other package"))
+    }
+
     /// Returns the names of the packages that the regular expression matches.
     pub(crate) fn names(&self, expression: &str) -> Result<Vec<String>> {
         let lines = run::output(self.command("apt-cache").args(["search", "--names-only", expression]))?;
@@ -166,6 +172,12 @@ fn versions_in(madison: &str) -> Vec<String> {
     versions.filter_map(|line| line.split('|').nth(1)).map(|version| version.trim().to_owned()).collect()
 }
 
+/// Returns the first package of the field `Depends`.
+fn first_needed_in(shown: &str) -> Option<String> {
+    let field = shown.lines().find_map(|line| line.strip_prefix("Depends: "))?;
+    field.split([' ', ',']).next().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +200,13 @@ mod tests {
                      linux-source-7.3 | 7.3.4-1~bpo13+1 | http://a/debian trixie-backports/main amd64 Packages\n \
                      linux | 7.3.4-1 | http://a/debian sid/main Sources\n";
         assert_eq!(versions_in(table), ["7.3.4-1", "7.3.4-1~bpo13+1"]);
+    }
+
+    #[test]
+    fn what_a_package_needs_is_in_its_field() {
+        let text = "Package: a\nPre-Depends: x\nDepends: b (= 1.2), c\nDescription: d\n";
+        assert_eq!(first_needed_in(text).as_deref(), Some("b"));
+        assert_eq!(first_needed_in("Package: a\n"), None);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod man;
 mod published;
 mod run;
 mod schemas;
+mod second_kernel;
 mod setup;
 mod test;
 #[cfg(test)]
@@ -70,6 +71,11 @@ const TASKS: &[Task] = &[
         call: faults::task,
     },
     Task { name: "cache", help: "print the directory of the cache", call: print_cache },
+    Task {
+        name: "kernel",
+        help: "fetch a distribution's kernel for the appliance under QEMU, print its image",
+        call: second_kernel::task,
+    },
     Task {
         name: "make-guest",
         help: "build real guests (NAME…, or all) and print their images",

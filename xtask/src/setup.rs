@@ -55,6 +55,10 @@ pub(crate) const GUESTS: Group = Group {
 pub(crate) const PROVE: Group =
     Group { purpose: "to boot guests", packages: &[EMULATOR, "ovmf", "qemu-utils"] };
 
+/// To run the appliance under a distribution's kernel in tests.
+pub(crate) const SECOND_RUNNER: Group =
+    Group { purpose: "to run the appliance under QEMU", packages: &["kmod", EMULATOR] };
+
 const EMULATOR: &str = "qemu-system-x86";
 /// Where Debian has QEMU's qxl since QEMU 9; before, it is part of the emulator's own packages.
 const QXL: &str = "qemu-system-modules-spice";
@@ -92,7 +96,7 @@ pub(crate) const PEERS: Group = Group {
 
 /// The task: installs what any task but the benchmark needs.
 pub(crate) fn task(_: &[String]) -> Result<()> {
-    ensure(&[BUILD, GUESTS, PROVE, GRUB, CHECKS, PYTHON])
+    ensure(&[BUILD, GUESTS, PROVE, SECOND_RUNNER, GRUB, CHECKS, PYTHON])
 }
 
 /// Sees to it that the packages of the groups are installed.

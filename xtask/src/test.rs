@@ -2,7 +2,7 @@
 //!
 //! The runner is cargo-nextest where it is installed, else `cargo test`. Its closing lines are the last that is printed.
 
-use crate::{appliance, cache, checkout, dist, guest, run, setup, wheel};
+use crate::{appliance, cache, checkout, dist, guest, run, second_kernel, setup, wheel};
 use anyhow::{Context, Result, anyhow};
 use std::env;
 use std::process::Command;
@@ -15,13 +15,15 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
     setup::task(&[])?;
     // A kernel keeps all processors busy for minutes; guests wait for packages and write, and the end of a release build
     // is one thread. All at once take less time.
-    let appliance = thread::scope(|scope| {
+    let (appliance, kernel) = thread::scope(|scope| {
         let guests = scope.spawn(make_guests);
         let built = scope.spawn(dist::build);
-        let appliance = appliance::directory();
+        let kernel = scope.spawn(second_kernel::image);
+        let appliance = appliance::directory()?;
         guests.join().map_err(|_| anyhow!("making guests panicked"))??;
         built.join().map_err(|_| anyhow!("building panicked"))??;
-        appliance
+        let kernel = kernel.join().map_err(|_| anyhow!("fetching a kernel panicked"))??;
+        anyhow::Ok((appliance, kernel))
     })?;
     let tree = dist::tree()?;
     wheel::wheel(&tree)?;
@@ -31,7 +33,7 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
     let cargo = || {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(checkout()).env("GUESTCONV_APPLIANCE", &appliance).env("GUESTCONV_GUESTS", &guests);
-        cargo.env("GUESTCONV_DIST", &tree);
+        cargo.env("GUESTCONV_DIST", &tree).env("GUESTCONV_KERNEL", &kernel);
         // What is missing now is a failure, not a skip.
         cargo.env("GUESTCONV_REQUIRE_GUESTS", "1");
         cargo

@@ -13,6 +13,7 @@ mod layout;
 mod locks;
 mod manifest;
 mod mapper;
+mod modules;
 mod mount;
 mod reply;
 mod sign;
@@ -22,6 +23,9 @@ mod tree;
 mod volumes;
 
 fn main() {
+    if !sign::is_init() {
+        return modules::serve();
+    }
     heap::keep();
     let mut clock = clock::Clock::start();
     let answer = start::answer(&mut clock);

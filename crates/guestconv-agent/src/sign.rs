@@ -7,8 +7,8 @@
 use crate::reply;
 use guestconv_core::protocol::SIGN_OF_LIFE;
 use guestconv_core::text::visible;
-use std::cell::{Cell, RefCell};
-use std::fs::{File, OpenOptions};
+use std::cell::Cell;
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,6 @@ const CAP_TOLD: usize = 200;
 thread_local! {
     static STEPS: Cell<u32> = const { Cell::new(0) };
     static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
-    static LINE: RefCell<Option<File>> = const { RefCell::new(None) };
 }
 
 /// Says that the work gets on.
@@ -42,15 +41,8 @@ pub(crate) fn of_life() {
     if is_first || !is_init() {
         return;
     }
-    LINE.with_borrow_mut(|line| {
-        if line.is_none() {
-            *line = reply::line().ok();
-        }
-        // Nobody hears an error of the line itself.
-        if let Some(line) = line {
-            let _ = line.write_all(&[SIGN_OF_LIFE]);
-        }
-    });
+    // Nobody hears an error of the line itself.
+    let _ = reply::line().and_then(|mut line| line.write_all(&[SIGN_OF_LIFE]));
 }
 
 /// Says what is looked at now.
@@ -67,6 +59,7 @@ pub(crate) fn looking_at(what: &str) {
         .and_then(|mut log| log.write_all(format!("<3>guestconv: {what}\n").as_bytes()));
 }
 
-fn is_init() -> bool {
+/// Returns whether this is `/init`.
+pub(crate) fn is_init() -> bool {
     std::process::id() == 1
 }

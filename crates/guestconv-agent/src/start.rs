@@ -1,7 +1,7 @@
 //! Start and end of `/init`: kernel file systems, the request, the task, and power off. A panic becomes a failure.
 
 use crate::clock::Clock;
-use crate::{apply, inspect, layout, locks, manifest};
+use crate::{apply, inspect, layout, locks, manifest, modules};
 use guestconv_core::protocol::{Answer, REQUEST_FILE, Request, Task, VERSION};
 use guestconv_core::report::Failure;
 use rustix::mount::{MountFlags, mount};
@@ -25,6 +25,7 @@ pub(crate) fn answer(clock: &mut Clock) -> Answer {
 
 fn work(clock: &mut Clock) -> Result<Answer, Failure> {
     kernel_filesystems()?;
+    modules::begin();
     let name = format!("/{REQUEST_FILE}");
     let text = fs::read(&name).map_err(|error| failure("request-failed", format!("{name}: {error}")))?;
     // Another version's request may have another shape: its version is looked at first.

@@ -108,6 +108,9 @@ pub(crate) struct Guest {
     /// The directory of the appliance [default: GUESTCONV_APPLIANCE, or beside the program].
     #[arg(long, value_name = "DIR", help_heading = "Running")]
     pub(crate) appliance: Option<PathBuf>,
+    /// What runs the appliance: its own kernel, or a distribution's under QEMU [default: GUESTCONV_RUNNER, or whichever can].
+    #[arg(long, value_enum, value_name = "RUNNER", help_heading = "Running")]
+    pub(crate) runner: Option<Runner>,
     /// The directory of the GRUB 2 that a disk without boot loader is given, with its i386-pc and x86_64-efi
     /// [default: where the packages of this host put them].
     #[arg(long, value_name = "DIR", help_heading = "Running")]
@@ -128,6 +131,15 @@ pub(crate) struct Guest {
     /// Show what the appliance says, on the standard error.
     #[arg(short, long, help_heading = "Running")]
     pub(crate) verbose: bool,
+}
+
+/// What runs the appliance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Runner {
+    /// The appliance's own kernel, as a process.
+    Uml,
+    /// A distribution's kernel, under QEMU: slower.
+    Qemu,
 }
 
 /// The format of a disk.

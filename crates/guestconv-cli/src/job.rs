@@ -1,11 +1,13 @@
 //! From arguments to a guest and what is wanted of it.
 
-use crate::arguments;
+use crate::arguments::{self, Runner};
 use crate::progress::Shown;
 use guestconv::core::description::{Choices, edited};
 use guestconv::core::formats::libvirt_domain;
 use guestconv::core::plan::{Nic, Plan, PlanOptions, Rebuild, require_distinct};
-use guestconv::{Cancel, Confinement, DiskSpec, Error, ErrorKind, Format, Guest, Options, Result};
+use guestconv::{
+    Cancel, Confinement, DiskSpec, Error, ErrorKind, Format, Guest, Options, Result, RunnerKind,
+};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,8 +50,13 @@ impl Job {
             true => Confinement::Required,
             false => Confinement::BestEffort,
         };
+        let runner = arguments.runner.map(|runner| match runner {
+            Runner::Uml => RunnerKind::Uml,
+            Runner::Qemu => RunnerKind::Qemu,
+        });
         let options = Options {
             appliance: arguments.appliance.clone(),
+            runner,
             overlay_dir: arguments.overlay_dir.clone(),
             grub_dir: arguments.grub_dir.clone(),
             keys: arguments.keys.iter().map(|key| key.parse()).collect::<Result<_>>()?,
@@ -57,6 +64,7 @@ impl Job {
             confinement,
             observer: shown.clone(),
             cancel,
+            ..Options::default()
         };
         let guest = Guest::open(arguments.disks.iter().map(disk).collect(), options)?;
         Ok(Self { guest, shown })

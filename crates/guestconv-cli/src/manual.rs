@@ -55,6 +55,24 @@ pub const ENVIRONMENT: &[Entry] = &[
         DISKS,
     ),
     entry(
+        "GUESTCONV_RUNNER",
+        "What runs the appliance, unless --runner says it: uml or qemu. Without both it is uml, or qemu where that cannot \
+         start.",
+        DISKS,
+    ),
+    entry(
+        "GUESTCONV_KERNEL",
+        "The image of the kernel that runs the appliance under QEMU. Without it: vmlinuz beside the appliance, or a kernel of \
+         this host's own, the running one first, then the newest.",
+        DISKS,
+    ),
+    entry(
+        "GUESTCONV_MODULES",
+        "The directory of the modules of GUESTCONV_KERNEL, with modules.dep in it. Without it: modules beside the image, or \
+         what belongs to it in lib/modules.",
+        DISKS,
+    ),
+    entry(
         "PATH",
         "Where qemu-system-x86_64 is looked for, and for a disk without boot loader grub-mkimage or grub2-mkimage.",
         &["plan", "convert", "prove"],

@@ -6,11 +6,13 @@
 
 use crate::facts::Facts;
 use crate::formats::luks::Kdf;
+use crate::formats::modules::normalised_alias;
 use crate::layout::DeviceName;
 use crate::linux::initramfs::Image;
 use crate::plan::Plan;
 use crate::report::{Failure, Outcome};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// First bytes of a reply.
@@ -24,6 +26,9 @@ pub const REPLY_CAP_BYTES: u64 = 32 << 20;
 
 /// Name of the request in the initramfs.
 pub const REQUEST_FILE: &str = "request.json";
+
+/// Name of [`Modules`] in the initramfs; it is there if the kernel is a distribution's.
+pub const MODULES_FILE: &str = "modules.json";
 
 /// The version that library and appliance must share: that of the release, and the hash of this crate's sources, by which
 /// builds of one release from other sources know each other. `0.1.0+6f8a2c5e90d1b374`
@@ -41,6 +46,37 @@ pub struct Request {
     pub keys: Vec<SlotKey>,
     /// What to do.
     pub task: Task,
+}
+
+/// The kernel modules in the initramfs, each as `NAME.ko`: what a kernel that has them not built in may need.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Modules {
+    /// Those that are loaded at the start, in order.
+    pub first: Vec<String>,
+    /// What is loaded before each, in order.
+    pub needs: BTreeMap<String, Vec<String>>,
+    /// By what else the kernel asks for them, `_` for `-`: a module may have many such names, and many may have one.
+    pub aliases: Vec<(String, String)>,
+}
+
+impl Modules {
+    /// Returns the modules that the kernel means by a name or an alias, each after what it needs.
+    pub fn asked(&self, name: &str) -> Vec<&str> {
+        let name = normalised_alias(name);
+        let by_alias = self.aliases.iter().filter(|(alias, _)| *alias == name).map(|(_, module)| module);
+        let by_name = self.needs.get_key_value(&name).map(|(module, _)| module);
+        let mut load: Vec<&str> = Vec::new();
+        for module in by_name.into_iter().chain(by_alias) {
+            let needs = self.needs.get(module).into_iter().flatten();
+            for one in needs.chain([module]) {
+                if !load.contains(&one.as_str()) {
+                    load.push(one);
+                }
+            }
+        }
+        load
+    }
 }
 
 /// What was made of a passphrase for a slot of an encrypted device.
@@ -122,4 +158,41 @@ pub enum Answer {
     Manifest(Vec<String>),
     /// The task could not be done at all.
     Failure(Failure),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_asked_for_by_name_or_alias() {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let modules = Modules {
+            first: owned(&["virtio", "virtio_blk"]),
+            needs: [
+                ("ext4", &["mbcache", "jbd2"] as &[&str]),
+                ("aes_generic", &[]),
+                ("aesni_intel", &["cryptd"]),
+            ]
+            .map(|(name, needs)| (name.to_owned(), owned(needs)))
+            .into(),
+            aliases: [
+                ("fs_ext4", "ext4"),
+                ("fs_ext2", "ext4"),
+                ("crypto_aes", "aes_generic"),
+                ("crypto_aes", "aesni_intel"),
+            ]
+            .map(|(alias, module)| (alias.to_owned(), module.to_owned()))
+            .into(),
+        };
+        for (name, expected) in [
+            ("ext4", &["mbcache", "jbd2", "ext4"] as &[&str]),
+            ("fs-ext2", &["mbcache", "jbd2", "ext4"]),
+            ("aesni-intel", &["cryptd", "aesni_intel"]),
+            ("crypto-aes", &["aes_generic", "cryptd", "aesni_intel"]),
+            ("fs-zfs", &[]),
+        ] {
+            assert_eq!(modules.asked(name), expected, "{name}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ mod unlock;
 
 pub use options::{ConvertOptions, DiskHashes, OpenedDisk, Options};
 
-use crate::appliance::{Job, Runner};
+use crate::appliance::{Appliance, Job};
 use crate::commit::{self, Commit, Output, Overlays, Recovery};
 use crate::confine;
 use crate::disks::{self, Disk, DiskSpec, Durability, ImageFormat, View};
@@ -51,7 +51,7 @@ use std::time::Instant;
 pub struct Guest {
     disks: Vec<Disk>,
     /// Found when it is first needed: what puts disks in order does without.
-    runner: Option<Runner>,
+    appliance: Option<Appliance>,
     options: Options,
     facts: Option<Facts>,
     recovery: Recovery,
@@ -74,7 +74,7 @@ impl Guest {
         let recovery = commit::recover(&mut disks, overlay_dir, &*options.observer, &mut timings)?;
         Ok(Self {
             disks,
-            runner: None,
+            appliance: None,
             options,
             facts: None,
             recovery,
@@ -353,7 +353,7 @@ impl Guest {
         };
         let (disks, keys) = (&self.disks, &self.slot_keys);
         let job = Job { stage, disks, views: &views, keys, durability: Durability::None, task };
-        let answer = run(&mut self.runner, &self.options, job, &mut self.timings)?;
+        let answer = run(&mut self.appliance, &self.options, job, &mut self.timings)?;
         self.finished(stage, begun);
         Ok(answer)
     }
@@ -369,7 +369,7 @@ impl Guest {
             durability: Durability::File,
             task: Task::Apply(Box::new(plan.clone())),
         };
-        let answer = run(&mut self.runner, &self.options, job, &mut self.timings)?;
+        let answer = run(&mut self.appliance, &self.options, job, &mut self.timings)?;
         let Answer::Outcome(outcome) = answer else { return Err(wrong_answer()) };
         self.finished(Stage::Apply, begun);
         match outcome.error {
@@ -390,16 +390,16 @@ impl Guest {
 
 /// Runs the appliance, which is found by the first run.
 fn run(
-    runner: &mut Option<Runner>,
+    appliance: &mut Option<Appliance>,
     options: &Options,
     job: Job<'_>,
     timings: &mut Timings,
 ) -> Result<Answer> {
-    let found = match runner.take() {
+    let found = match appliance.take() {
         Some(found) => found,
-        None => Runner::new(options, confine::Host::probe())?,
+        None => Appliance::new(options, confine::Host::probe())?,
     };
-    runner.insert(found).run(job, timings)
+    appliance.insert(found).run(job, timings)
 }
 
 /// Returns the target of that id.

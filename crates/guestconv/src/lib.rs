@@ -20,7 +20,7 @@ pub mod prove;
 #[cfg(test)]
 mod testing;
 
-pub use appliance::APPLIANCE_VARIABLE;
+pub use appliance::{APPLIANCE_VARIABLE, KERNEL_VARIABLE, MODULES_VARIABLE, RUNNER_VARIABLE, RunnerKind};
 pub use commit::{Finished, Recovery, UndoFile, UndoOptions};
 pub use confine::Confinement;
 pub use disks::{DiskFormat, DiskSpec, Format, ImageFormat};

@@ -1,4 +1,4 @@
-//! Where the appliance is: a directory with `kernel` (the executable), `agent` (its `/init`) and `VERSION`.
+//! Where the appliance is: a directory with `agent` (its `/init`), `VERSION`, and for x86-64 `kernel` (the executable).
 //!
 //! `GUESTCONV_APPLIANCE` names it; else it is `../libexec/guestconv/` seen from the file that this code is in, be it a
 //! program or `libguestconv.so`, or from the running program. A library in a Python package must not take the appliance
@@ -17,17 +17,19 @@ use std::path::{Path, PathBuf};
 /// The environment variable that names the appliance's directory.
 pub const APPLIANCE_VARIABLE: &str = "GUESTCONV_APPLIANCE";
 
-/// An appliance of our version.
+/// The files of an appliance of our version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Appliance {
-    /// The executable.
-    pub(crate) kernel: PathBuf,
+pub(crate) struct Files {
+    /// Where they are.
+    pub(crate) directory: PathBuf,
+    /// The executable; `None` where the appliance has none for the architecture.
+    pub(crate) kernel: Option<PathBuf>,
     /// The agent, which goes into the initramfs.
     pub(crate) agent: PathBuf,
 }
 
 /// Returns the appliance in `given`, or else where it is looked for.
-pub(crate) fn find(given: Option<&Path>) -> Result<Appliance> {
+pub(crate) fn find(given: Option<&Path>) -> Result<Files> {
     let places = match (given, env::var_os(APPLIANCE_VARIABLE).filter(|value| !value.is_empty())) {
         (Some(given), _) => vec![given.to_owned()],
         (None, Some(named)) => vec![PathBuf::from(named)],
@@ -36,8 +38,9 @@ pub(crate) fn find(given: Option<&Path>) -> Result<Appliance> {
     find_in(&places)
 }
 
-fn find_in(places: &[PathBuf]) -> Result<Appliance> {
-    let Some(dir) = places.iter().find(|dir| dir.join("kernel").is_file()) else {
+fn find_in(places: &[PathBuf]) -> Result<Files> {
+    let Some(dir) = places.iter().find(|dir| ["kernel", "agent"].iter().any(|file| dir.join(file).is_file()))
+    else {
         let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
         return Err(Error::new(
             ErrorKind::Appliance,
@@ -61,7 +64,11 @@ fn find_in(places: &[PathBuf]) -> Result<Appliance> {
     let agent = dir.join("agent");
     fs::metadata(&agent).map_err(|error| damaged(dir, "agent", error))?;
     let kernel = dir.join("kernel");
-    Ok(Appliance { kernel: fs::canonicalize(&kernel).map_err(|error| damaged(dir, "kernel", error))?, agent })
+    let kernel = match kernel.try_exists() {
+        Ok(false) => None,
+        _ => Some(fs::canonicalize(&kernel).map_err(|error| damaged(dir, "kernel", error))?),
+    };
+    Ok(Files { directory: dir.clone(), kernel, agent })
 }
 
 fn damaged(dir: &Path, file: &str, error: io::Error) -> Error {
@@ -127,6 +134,7 @@ mod tests {
                 place("sources", &[("kernel", ""), ("agent", ""), ("VERSION", &other_sources)]),
                 Some("appliance-version"),
             ),
+            (place("no-kernel", &[("agent", ""), ("VERSION", &current)]), None),
             (place("no-agent", &[("kernel", ""), ("VERSION", &current)]), Some("appliance-incomplete")),
             (place("no-version", &[("kernel", ""), ("agent", "")]), Some("appliance-incomplete")),
             (place("empty", &[]), Some("appliance-not-found")),

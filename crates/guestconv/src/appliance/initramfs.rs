@@ -10,8 +10,11 @@ const EXECUTABLE: u32 = 0o100_755;
 const PRIVATE_FILE: u32 = 0o100_600;
 const CHARACTER_DEVICE: u32 = 0o020_600;
 
-/// Returns a file in memory that holds the initramfs.
-pub(crate) fn in_memory(agent: &[u8], request_name: &str, request: &[u8]) -> io::Result<File> {
+/// Returns a file in memory that holds the initramfs: the agent, and files of these names beside it.
+pub(crate) fn in_memory<'a>(
+    agent: &[u8],
+    files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+) -> io::Result<File> {
     let memory = rustix::fs::memfd_create("guestconv-initramfs", rustix::fs::MemfdFlags::CLOEXEC)?;
     let mut archive = Archive { out: File::from(memory), inode: 0, written: 0 };
     for name in ["dev", "proc", "sys", "run"] {
@@ -19,7 +22,9 @@ pub(crate) fn in_memory(agent: &[u8], request_name: &str, request: &[u8]) -> io:
     }
     archive.entry("dev/console", CHARACTER_DEVICE, (5, 1), b"")?;
     archive.entry("dev/null", CHARACTER_DEVICE, (1, 3), b"")?;
-    archive.entry(request_name, PRIVATE_FILE, (0, 0), request)?;
+    for (name, content) in files {
+        archive.entry(name, PRIVATE_FILE, (0, 0), content)?;
+    }
     archive.entry("init", EXECUTABLE, (0, 0), agent)?;
     archive.entry("TRAILER!!!", 0, (0, 0), b"")?;
     Ok(archive.out)
@@ -64,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_archive_is_newc() {
-        let mut file = in_memory(b"#!agent", "request.json", b"{}").unwrap();
+        let mut file = in_memory(b"#!agent", [("request.json", b"{}".as_slice())]).unwrap();
         file.rewind().unwrap();
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).unwrap();

@@ -7,9 +7,6 @@ use rustix::process::Pid;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// How much processor time the appliance may take without a sign of life. A core parses or unpacks what it has read in a
-/// second; ten times slower machines are in it.
-pub(super) const SILENT_LIMIT: Duration = Duration::from_secs(6);
 /// From when on somebody looks, and how often.
 const LOOK: Duration = Duration::from_secs(1);
 /// What the kernel counts processor time in, the same on every Linux of today.
@@ -17,6 +14,8 @@ const TICKS_PER_SECOND: u64 = 100;
 
 /// What is known of the signs of an appliance.
 pub(super) struct Life {
+    /// How much processor time may go without a sign.
+    silent_limit: Duration,
     signs: u64,
     looked: Instant,
     /// The processor time when somebody first looked after the last sign.
@@ -25,14 +24,14 @@ pub(super) struct Life {
 
 impl Life {
     /// Returns that it has just started.
-    pub(super) fn new() -> Self {
-        Self { signs: 0, looked: Instant::now(), since: None }
+    pub(super) fn new(silent_limit: Duration) -> Self {
+        Self { silent_limit, signs: 0, looked: Instant::now(), since: None }
     }
 
     /// Returns whether it hangs. `signs` counts all that came from it so far, `leader` is its process.
     pub(super) fn hangs(&mut self, signs: u64, leader: Option<Pid>) -> bool {
         if signs != self.signs {
-            *self = Self { signs, looked: Instant::now(), since: None };
+            *self = Self { signs, ..Self::new(self.silent_limit) };
             return false;
         }
         if self.looked.elapsed() < LOOK {
@@ -42,7 +41,7 @@ impl Life {
         // Who cannot be asked is left to the time limit.
         let Some(taken) = leader.and_then(processor_time) else { return false };
         let since = *self.since.get_or_insert(taken);
-        taken.saturating_sub(since) >= SILENT_LIMIT
+        taken.saturating_sub(since) >= self.silent_limit
     }
 }
 
@@ -83,14 +82,14 @@ mod tests {
     #[test]
     fn a_sign_starts_the_count_anew() {
         let long_ago = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
-        let own = Some(rustix::process::getpid());
-        let mut life = Life { signs: 5, looked: long_ago, since: None };
+        let (own, silent_limit) = (Some(rustix::process::getpid()), Duration::from_secs(6));
+        let mut life = Life { silent_limit, signs: 5, looked: long_ago, since: None };
         assert!(!life.hangs(5, own), "the first look only notes what was taken so far");
         life.looked = long_ago;
         assert!(!life.hangs(5, own), "a test takes no processor time to speak of");
         assert!(!life.hangs(6, own));
         assert_eq!((life.signs, life.since), (6, None));
-        let mut unknown = Life { signs: 5, looked: long_ago, since: None };
+        let mut unknown = Life { silent_limit, signs: 5, looked: long_ago, since: None };
         assert!(!unknown.hangs(5, None));
     }
 }

@@ -8,12 +8,17 @@ mod lies;
 mod life;
 mod private;
 mod process;
+mod qemu;
 mod reply;
+mod runner;
 #[cfg(test)]
 mod tests;
+mod uml;
 
 pub use find::APPLIANCE_VARIABLE;
 pub(crate) use private::PrivateDir;
+pub use qemu::{KERNEL_VARIABLE, MODULES_VARIABLE};
+pub use runner::{RUNNER_VARIABLE, RunnerKind};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use {lies::Asked, lies::require_none, reply::Incoming};
 
@@ -21,27 +26,42 @@ use crate::confine::{Confinement, Host};
 use crate::disks::{Disk, Durability, Server, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guest::Options;
-use crate::observe::{Cancel, Stage, Timings};
-use find::Appliance;
+use crate::observe::{Stage, Timings};
+use find::Files;
 use guestconv_core::change::Change;
+use guestconv_core::finding::Finding;
 use guestconv_core::plan::Plan;
 use guestconv_core::protocol::{Answer, REQUEST_FILE, Reply, Request, SlotKey, Task, VERSION};
 #[cfg(not(any(test, feature = "fuzzing")))]
 use lies::Asked;
-use process::{FILE_CAP_BYTES, Process, Start};
+use process::Process;
+use qemu::Qemu;
+use runner::{CANNOT_START, Runner, Start};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use uml::Uml;
 
-/// Runs the appliance.
+/// An appliance that was found, and what runs it.
 #[derive(Debug)]
-pub(crate) struct Runner {
-    appliance: Appliance,
+pub(crate) struct Appliance {
+    files: Files,
     agent: Vec<u8>,
-    time_limit: Duration,
-    confinement: Confinement,
+    runner: Box<dyn Runner>,
+    chosen: Chosen,
+    options: Options,
     host: Host,
-    cancel: Cancel,
+}
+
+/// Who chose the runner.
+#[derive(Debug)]
+enum Chosen {
+    /// The caller.
+    ByWish,
+    /// Nobody: it is the first, and the other takes over if it cannot start.
+    First,
+    /// The first cannot start, for this reason.
+    Instead(String),
 }
 
 /// One run.
@@ -60,69 +80,52 @@ pub(crate) struct Job<'a> {
     pub(crate) task: Task,
 }
 
-impl Runner {
+impl Appliance {
     /// Finds the appliance, in the options' directory or where it belongs.
     ///
     /// # Errors
     /// `host-cannot-confine` if confinement is required and this host cannot.
     pub(crate) fn new(options: &Options, host: Host) -> Result<Self> {
         host.require(options.confinement)?;
-        let appliance = find::find(options.appliance.as_deref())?;
-        let agent = fs::read(&appliance.agent).map_err(|error| {
-            let reading = format_args!("read {}", appliance.agent.display()).to_string();
+        let files = find::find(options.appliance.as_deref())?;
+        let agent = fs::read(&files.agent).map_err(|error| {
+            let reading = format_args!("read {}", files.agent.display()).to_string();
             Error::io("appliance-incomplete", reading, error)
         })?;
-        let Options { time_limit, confinement, cancel, .. } = options;
-        let (time_limit, confinement, cancel) = (*time_limit, *confinement, cancel.clone());
-        Ok(Self { appliance, agent, time_limit, confinement, host, cancel })
+        let options = options.clone();
+        let (runner, chosen): (Box<dyn Runner>, _) = match runner::wished(options.runner)? {
+            Some(RunnerKind::Uml) => (Box::new(Uml::new(&files)?), Chosen::ByWish),
+            Some(RunnerKind::Qemu) => (Box::new(Qemu::new(&options, &files)?), Chosen::ByWish),
+            None => match Uml::new(&files) {
+                Ok(uml) => (Box::new(uml), Chosen::First),
+                Err(error) => second(&options, &files, &error)?,
+            },
+        };
+        Ok(Self { files, agent, runner, chosen, options, host })
     }
 
     /// Runs the appliance once and returns what it answered.
     ///
     /// # Errors
     /// A failure that the agent reports is an error too, with the agent's code.
-    pub(crate) fn run(&self, job: Job<'_>, timings: &mut Timings) -> Result<Answer> {
-        self.cancel.check()?;
+    pub(crate) fn run(&mut self, job: Job<'_>, timings: &mut Timings) -> Result<Answer> {
+        self.options.cancel.check()?;
         let begun = Instant::now();
         let request = Request {
             version: VERSION.to_owned(),
             disks: job.disks.iter().map(|disk| disk.name.clone()).collect(),
             keys: job.keys.to_vec(),
-            task: job.task,
+            task: job.task.clone(),
         };
-        let runs_program = runs_program(&request.task);
-        let document = serde_json::to_vec(&request).map_err(|error| {
-            Error::new(ErrorKind::Bug, "request-failed", "cannot write the request").caused_by(error)
-        })?;
-        let initramfs = initramfs::in_memory(&self.agent, REQUEST_FILE, &document).map_err(|error| {
-            Error::io("initramfs-failed", "make the appliance's initramfs in memory", error)
-        })?;
-        let directory = PrivateDir::new(FILE_CAP_BYTES)?;
-        let servers = job.disks.iter().zip(job.views).enumerate().map(|(number, (disk, view))| {
-            let socket = directory.path().join(format!("disk{number}"));
-            Server::start(disk, view.clone(), job.durability, socket)
-        });
-        let servers = servers.collect::<Result<Vec<_>>>()?;
-        let sockets: Vec<&Path> = servers.iter().map(Server::socket).collect();
-        let start = Start {
-            appliance: &self.appliance,
-            directory: &directory,
-            initramfs: &initramfs,
-            sockets: &sockets,
-            time_limit: self.time_limit,
-            confinement: self.confinement,
-            host: self.host,
-            processes: processes(runs_program),
-            is_disposable: job.durability == Durability::None,
+        let replied = match self.replied(&job, &request) {
+            // Nothing of the guest was read by then.
+            Err(error) if matches!(self.chosen, Chosen::First) && error.code() == CANNOT_START => {
+                (self.runner, self.chosen) = second(&self.options, &self.files, &error)?;
+                self.replied(&job, &request)
+            }
+            replied => replied,
         };
-        let requests = || servers.iter().map(Server::signs).sum::<u64>();
-        let requests: Option<&dyn Fn() -> u64> = if runs_program { None } else { Some(&requests) };
-        let ended = Process::start(&start)?.wait(&self.cancel, requests)?;
-        let was_served = servers.iter().any(Server::was_connected);
-        // A disk that cannot be read is the reason for whatever the agent says about it.
-        servers.into_iter().try_for_each(Server::finish)?;
-        let host = ended.host;
-        let reply = ended.reply(was_served)?;
+        let (reply, host) = replied?;
         let disks = job.disks.iter().zip(job.views).map(|(disk, view)| (disk.name.as_str(), view.size()));
         let asked = Asked { task: &request.task, disks: &disks.collect::<Vec<_>>() };
         lies::require_none(&reply.answer, &asked)?;
@@ -130,14 +133,74 @@ impl Runner {
         match reply.answer {
             Answer::Failure(failure) => Err(Error::new(ErrorKind::Guest, failure.code, failure.message)),
             Answer::Facts(mut facts) => {
-                if self.confinement != Confinement::Off {
+                if self.options.confinement != Confinement::Off {
                     facts.findings.extend(host.missing());
                 }
+                facts.findings.extend(self.told());
                 Ok(Answer::Facts(facts))
             }
             answer => Ok(answer),
         }
     }
+
+    /// Returns that the second runner was taken, and why.
+    fn told(&self) -> Option<Finding> {
+        let Chosen::Instead(why) = &self.chosen else { return None };
+        let text = format!(
+            "{why}; so it runs under QEMU, which does the same and takes many times as long; {RUNNER_VARIABLE}=qemu asks for \
+             that without this finding"
+        );
+        Some(Finding::info("host-second-runner", text))
+    }
+
+    /// Returns the reply of one run, and what the host could do to confine it.
+    fn replied(&self, job: &Job<'_>, request: &Request) -> Result<(Reply, Host)> {
+        let runs_program = runs_program(&request.task);
+        let document = serde_json::to_vec(request).map_err(|error| {
+            Error::new(ErrorKind::Bug, "request-failed", "cannot write the request").caused_by(error)
+        })?;
+        let files = self.runner.files().iter().map(|(name, content)| (name.as_str(), content.as_slice()));
+        let files = files.chain([(REQUEST_FILE, document.as_slice())]);
+        let initramfs = initramfs::in_memory(&self.agent, files).map_err(|error| {
+            Error::io("initramfs-failed", "make the appliance's initramfs in memory", error)
+        })?;
+        let directory = PrivateDir::new(self.runner.file_cap_bytes())?;
+        let servers = job.disks.iter().zip(job.views).enumerate().map(|(number, (disk, view))| {
+            let socket = directory.path().join(format!("disk{number}"));
+            Server::start(disk, view.clone(), job.durability, self.runner.bell(), socket)
+        });
+        let servers = servers.collect::<Result<Vec<_>>>()?;
+        let sockets: Vec<&Path> = servers.iter().map(Server::socket).collect();
+        let start = Start {
+            directory: &directory,
+            initramfs: &initramfs,
+            sockets: &sockets,
+            time_limit: self.options.time_limit,
+            confinement: self.options.confinement,
+            host: self.host,
+            processes: processes(runs_program),
+            is_disposable: job.durability == Durability::None,
+        };
+        let requests = || servers.iter().map(Server::signs).sum::<u64>();
+        let requests: Option<&dyn Fn() -> u64> = if runs_program { None } else { Some(&requests) };
+        let runner = &*self.runner;
+        let ended = Process::start(runner, &start)?.wait(&self.options.cancel, requests)?;
+        let came_to_disks = runner.came_to_disks(&servers);
+        // A disk that cannot be read is the reason for whatever the agent says about it.
+        servers.into_iter().try_for_each(Server::finish)?;
+        let host = ended.host;
+        Ok((ended.reply(runner, came_to_disks)?, host))
+    }
+}
+
+/// Returns the second runner, since the first cannot start.
+///
+/// # Errors
+/// That of the first, with what the second needs.
+fn second(options: &Options, files: &Files, first: &Error) -> Result<(Box<dyn Runner>, Chosen)> {
+    let qemu = Qemu::new(options, files)
+        .map_err(|second| Error::new(ErrorKind::Appliance, CANNOT_START, format!("{first}; and {second}")))?;
+    Ok((Box::new(qemu), Chosen::Instead(first.to_string())))
 }
 
 /// Returns how many processes the appliance may have: itself and one for each of the guest's, which is the agent but for a

@@ -1,30 +1,21 @@
 //! The appliance's process: started confined, watched until it replied and went, killed if it does not, always reaped.
 
-use super::find::Appliance;
-use super::life::{Life, SILENT_LIMIT};
+use super::life::Life;
 use super::reply::Incoming;
-use super::{cpu, private::PrivateDir};
-use crate::confine::{CallsOf, Confinement, Hold, Host, Rights, Warden, confine};
+use super::runner::{Lines, Runner, Start};
+use crate::confine::{Hold, Host, Rights, Warden, confine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Cancel;
 use guestconv_core::protocol::Reply;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, waitpgid};
-use std::fs::File;
-use std::io::{self, ErrorKind as IoKind, Read};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::{self, ErrorKind as IoKind, PipeWriter, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// The memory that the appliance gets, in MiB.
-pub(super) const MEMORY_MIB: u64 = 384;
-/// The largest file that it may make: its memory.
-pub(super) const FILE_CAP_BYTES: u64 = (MEMORY_MIB + 16) << 20;
-/// How much memory each of its processes may have beside that; the kernel has 20 MiB of its own.
-const MEMORY_CAP_BYTES: u64 = 64 << 20;
 /// How long the kernel may take to power off after the reply.
 const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
 /// How often somebody looks whether the caller cancelled.
@@ -34,35 +25,54 @@ const LINES_CAP_BYTES: usize = 16 << 10;
 /// What the kernel says when it has no memory left.
 const OUT_OF_MEMORY: [&str; 3] = ["deadlocked on memory", "Out of memory", "invoked oom-killer"];
 
-/// What a process of the appliance is started with.
-pub(super) struct Start<'a> {
-    pub(super) appliance: &'a Appliance,
-    pub(super) directory: &'a PrivateDir,
-    pub(super) initramfs: &'a File,
-    pub(super) sockets: &'a [&'a Path],
-    pub(super) time_limit: Duration,
-    /// How it is confined.
-    pub(super) confinement: Confinement,
-    /// What the host's kernel can do for that.
-    pub(super) host: Host,
-    /// How many processes it may have at a time.
-    pub(super) processes: u32,
-    /// Whether nothing of it is kept but its reply: then nobody waits until it has powered off.
-    pub(super) is_disposable: bool,
-}
-
-/// A running appliance; killed and reaped when this goes.
-pub(super) struct Process {
+/// A started process of an appliance; killed and reaped when this goes, with all that it has started.
+pub(super) struct Started {
     child: Child,
     group: Option<Pid>,
     pidfd: Option<OwnedFd>,
+    hold: Hold,
+}
+
+/// Starts the confined process of a runner, in a group of its own: it has no environment, and works in its directory.
+pub(super) fn started(
+    mut command: Command,
+    rights: &Rights<'_>,
+    start: &Start<'_>,
+    said: PipeWriter,
+) -> io::Result<Started> {
+    command
+        .env_clear()
+        .env("TMPDIR", rights.directory)
+        .current_dir(rights.directory)
+        .stdin(Stdio::null())
+        .stdout(said.try_clone()?)
+        .stderr(said)
+        .process_group(0);
+    let ready = confine(&mut command, rights, start.confinement, start.host)?;
+    let named = |error: io::Error| {
+        io::Error::new(error.kind(), format!("{} cannot be executed: {error}", rights.executable.display()))
+    };
+    let mut child = command.spawn().map_err(named)?;
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let hold = ready.started(group).or_else(|error| {
+        child.kill()?;
+        child.wait()?;
+        Err(error)
+    });
+    let pidfd = group.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    Ok(Started { child, group, pidfd, hold: hold? })
+}
+
+/// A running appliance; killed and reaped when this goes.
+pub(super) struct Process<'a> {
+    runner: &'a dyn Runner,
+    started: Started,
     reply: UnixStream,
     messages: Option<OwnedFd>,
     said: Vec<u8>,
-    started: Instant,
+    began: Instant,
     time_limit: Duration,
     is_disposable: bool,
-    hold: Hold,
 }
 
 /// How a run ended.
@@ -79,70 +89,28 @@ pub(super) struct Ended {
     pub(super) refused: Vec<String>,
 }
 
-impl Process {
-    pub(super) fn start(start: &Start<'_>) -> Result<Self> {
-        let failed = |error: io::Error| {
-            let kernel = start.appliance.kernel.display();
-            cannot_start(&format!("{kernel} cannot be executed: {error}")).caused_by(error)
-        };
+impl<'a> Process<'a> {
+    /// Starts the appliance.
+    ///
+    /// # Errors
+    /// `appliance-cannot-start` if the host does not let us.
+    pub(super) fn start(runner: &'a dyn Runner, start: &Start<'_>) -> Result<Self> {
+        let failed = |error: io::Error| runner.cannot_start(&error.to_string()).caused_by(error);
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        let (messages, their_messages) = io::pipe().map_err(failed)?;
-        let directory = start.directory.path();
-        let mut command = Command::new(&start.appliance.kernel);
-        command
-            .arg(format!("mem={MEMORY_MIB}M"))
-            .arg(format!("initrd=/proc/self/fd/{}", start.initramfs.as_raw_fd()))
-            .args(["lpj=5000000", "seccomp=auto", "quiet", "con=null", "con0=null", "ssl=null"])
-            // What the kernel says, an oops and a panic too, goes to its standard output, whatever the console's name.
-            .arg("console=stderr0")
-            // JFS would take tables for many writers at once, which cost time at every start.
-            .args(["jfs.nTxBlock=128", "jfs.nTxLock=1024"])
-            .arg(format!("ssl0=fd:{}", theirs.as_raw_fd()))
-            .arg(format!("uml_dir={}", directory.join("uml").display()))
-            .args(start.sockets.iter().map(|socket| format!("virtio_uml.device={}:2", socket.display())))
-            .env_clear()
-            .env("TMPDIR", directory)
-            .current_dir(directory)
-            .stdin(Stdio::null())
-            .stdout(their_messages.try_clone().map_err(failed)?)
-            .stderr(their_messages)
-            .process_group(0);
-        let rights = Rights {
-            executable: &start.appliance.kernel,
-            directory,
-            readable: &[],
-            devices: &[],
-            descriptors: &[theirs.as_fd(), start.initramfs.as_fd()],
-            processor: cpu::choose(),
-            file_cap_bytes: FILE_CAP_BYTES,
-            memory_cap_bytes: Some(MEMORY_CAP_BYTES),
-            time_cap: Some(start.time_limit),
-            calls: CallsOf::Appliance { sockets: start.sockets, processes: start.processes },
-        };
-        let ready = confine(&mut command, &rights, start.confinement, start.host).map_err(failed)?;
-        let started = Instant::now();
-        let mut child = command.spawn().map_err(failed)?;
-        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let hold = ready.started(group).or_else(|error| {
-            child.kill()?;
-            child.wait()?;
-            Err(error)
-        });
-        let hold = hold.map_err(failed)?;
-        let process = Self {
-            pidfd: group.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()),
-            child,
-            group,
+        let (messages, said) = io::pipe().map_err(failed)?;
+        ours.set_nonblocking(true).map_err(failed)?;
+        let began = Instant::now();
+        let started = runner.start(start, Lines { reply: theirs, said }).map_err(failed)?;
+        Ok(Self {
+            runner,
+            started,
             reply: ours,
             messages: Some(messages.into()),
             said: Vec::new(),
-            started,
+            began,
             time_limit: start.time_limit,
             is_disposable: start.is_disposable,
-            hold,
-        };
-        process.reply.set_nonblocking(true).map_err(failed)?;
-        Ok(process)
+        })
     }
 
     /// Waits until the process has ended by itself, or has replied if that is all. `requests` tells how often it asked for
@@ -151,7 +119,7 @@ impl Process {
     /// # Errors
     /// `appliance-timeout`, `appliance-hung`, `cancelled`, `appliance-reply`: the process is killed then.
     pub(super) fn wait(mut self, cancel: &Cancel, requests: Option<&dyn Fn() -> u64>) -> Result<Ended> {
-        let mut life = Life::new();
+        let mut life = Life::new(self.runner.silent_limit());
         let mut incoming = Incoming::default();
         let mut replied: Option<Instant> = None;
         let mut is_open = true;
@@ -166,7 +134,7 @@ impl Process {
                     return Ok(self.ended_with(incoming, None));
                 }
             }
-            if let Some(status) = self.child.try_wait().map_err(waiting)? {
+            if let Some(status) = self.started.child.try_wait().map_err(waiting)? {
                 // All that it said is in the socket and the pipe by now.
                 self.listen();
                 if is_open {
@@ -176,10 +144,10 @@ impl Process {
             }
             cancel.check()?;
             let signs = requests.map(|requests| requests().saturating_add(incoming.received()));
-            if signs.is_some_and(|signs| life.hangs(signs, self.group)) {
+            if signs.is_some_and(|signs| life.hangs(signs, self.started.group)) {
                 return Err(self.hung());
             }
-            let is_late = self.started.elapsed() > self.time_limit;
+            let is_late = self.began.elapsed() > self.time_limit;
             let hangs = replied.is_some_and(|since| since.elapsed() > POWER_OFF_LIMIT);
             if is_late || hangs {
                 return Err(self.timeout());
@@ -192,8 +160,8 @@ impl Process {
         let mut watched = Vec::new();
         watched.extend(is_open.then(|| PollFd::new(&self.reply, PollFlags::IN)));
         watched.extend(self.messages.as_ref().map(|messages| PollFd::new(messages, PollFlags::IN)));
-        watched.extend(self.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
-        let warden = self.hold.warden.as_ref();
+        watched.extend(self.started.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+        let warden = self.started.hold.warden.as_ref();
         watched.extend(warden.map(|warden| PollFd::from_borrowed_fd(warden.listener(), PollFlags::IN)));
         let tick = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
         // An interrupted sleep is a short sleep.
@@ -202,7 +170,7 @@ impl Process {
 
     /// Answers what the appliance asks for, as long as it asks.
     fn answer(&mut self) -> Result<()> {
-        while let Some(warden) = &mut self.hold.warden {
+        while let Some(warden) = &mut self.started.hold.warden {
             let mut asked = [PollFd::from_borrowed_fd(warden.listener(), PollFlags::IN)];
             let is_asked = poll(&mut asked, Some(&Timespec::default())) == Ok(1);
             let [asked] = &asked;
@@ -252,8 +220,8 @@ impl Process {
     }
 
     fn ended_with(&self, incoming: Incoming, status: Option<ExitStatus>) -> Ended {
-        let refused = self.hold.warden.as_ref().map(Warden::refused).unwrap_or_default();
-        Ended { incoming, status, said: self.last_lines(), host: self.hold.host, refused }
+        let refused = self.started.hold.warden.as_ref().map(Warden::refused).unwrap_or_default();
+        Ended { incoming, status, said: self.last_lines(), host: self.started.hold.host, refused }
     }
 
     fn last_lines(&self) -> String {
@@ -267,7 +235,7 @@ impl Process {
         let message = format!(
             "the kernel of the appliance hangs{}: it worked for {} seconds without a sign of life and was killed{}",
             looking_at(&said),
-            SILENT_LIMIT.as_secs(),
+            self.runner.silent_limit().as_secs(),
             last_words(&said)
         );
         Error::new(ErrorKind::Appliance, "appliance-hung", message)
@@ -276,15 +244,15 @@ impl Process {
     fn timeout(&self) -> Error {
         let message = format!(
             "the appliance did not answer within {} seconds and was killed{}{}",
-            self.started.elapsed().as_secs(),
+            self.began.elapsed().as_secs(),
             last_words(&self.last_lines()),
-            refused(&self.hold.warden.as_ref().map(Warden::refused).unwrap_or_default())
+            refused(&self.started.hold.warden.as_ref().map(Warden::refused).unwrap_or_default())
         );
         Error::new(ErrorKind::Appliance, "appliance-timeout", message)
     }
 }
 
-impl Drop for Process {
+impl Drop for Started {
     fn drop(&mut self) {
         // The kernel's processes are in its group. A group that is gone, or a child that was reaped, is as it should be.
         if let Some(group) = self.group {
@@ -300,14 +268,14 @@ impl Drop for Process {
 
 impl Ended {
     /// Returns the reply of a run that ended well; `was_served` tells whether the kernel came as far as its disks.
-    pub(super) fn reply(self, was_served: bool) -> Result<Reply> {
+    pub(super) fn reply(self, runner: &dyn Runner, was_served: bool) -> Result<Reply> {
         if self.incoming.is_complete() {
             return self.incoming.parse();
         }
         let status = self.status.map_or_else(|| "not waited for".to_owned(), |status| status.to_string());
         let words = format!("{}{}", last_words(&self.said), refused(&self.refused));
         if !was_served && self.incoming.is_empty() {
-            return Err(cannot_start(&format!("{status}{words}")));
+            return Err(runner.cannot_start(&format!("{status}{words}")));
         }
         let (code, what) = death(&self.said);
         let message = format!("the appliance {what}{} ({status}){words}", looking_at(&self.said));
@@ -349,17 +317,6 @@ fn refused(calls: &[String]) -> String {
     format!(
         "; its confinement refused it {}: unless the guest is hostile, please report this",
         calls.join(", ")
-    )
-}
-
-fn cannot_start(why: &str) -> Error {
-    Error::new(
-        ErrorKind::Appliance,
-        "appliance-cannot-start",
-        format!(
-            "the appliance cannot start on this machine: {why}; it needs x86-64 Linux, the right to use seccomp filters \
-             or ptrace on its own children, and {MEMORY_MIB} MiB in /dev/shm or TMPDIR without noexec"
-        ),
     )
 }
 

@@ -1,5 +1,6 @@
 //! Runs of the real kernel with the test agent, good and bad.
 
+use super::RunnerKind;
 use crate::confine::Confinement;
 use crate::error::Result;
 use crate::guest::{Guest, Options};
@@ -57,6 +58,27 @@ fn every_way_to_end_has_its_code_and_leaves_nothing() {
     }
 }
 
+/// What the first runner is asked, the second answers the same.
+#[test]
+fn the_second_runner_ends_as_the_first() {
+    let Some(options) = testing::options_under_qemu() else { return };
+    for (task, expected) in [
+        ("facts", "done"),
+        ("die", "appliance-died"),
+        ("silent", "appliance-died"),
+        ("garbage", "appliance-reply"),
+        ("old", "appliance-version"),
+        ("failure", "tested"),
+        ("liar", "appliance-reply"),
+        ("large", "appliance-reply"),
+    ] {
+        assert_eq!(code(inspected(task, &options)), expected, "{task}");
+    }
+    let short = Options { time_limit: Duration::from_secs(1), ..options.clone() };
+    assert_eq!(code(inspected("hang", &short)), "appliance-timeout");
+    written_as_the_model(options);
+}
+
 /// How long it takes depends on what else the machine does: it is processor time that counts.
 #[test]
 fn an_appliance_that_only_works_is_ended() {
@@ -103,6 +125,10 @@ fn cancelling_stops_a_run_at_once() {
 #[test]
 fn many_requests_of_any_size_and_place_read_back_as_written() {
     let Some(options) = testing::options() else { return };
+    written_as_the_model(options);
+}
+
+fn written_as_the_model(options: Options) {
     let dir = tempfile::tempdir().unwrap();
     let disk = testing::disk(dir.path(), "pattern", 3 << 20);
     let before = fs::read(&disk.path).unwrap();
@@ -178,6 +204,31 @@ fn a_host_that_cannot_confine_is_good_enough_unless_that_is_required() {
     }
 }
 
+/// Our own kernel needs one of the two for its processes. Then the second runner takes over, and says so.
+#[test]
+fn a_host_that_forbids_filters_and_ptrace_has_the_second_runner() {
+    let Some(options) = testing::options_under_qemu() else { return };
+    let first = Options { runner: Some(RunnerKind::Uml), ..options.clone() };
+    let any = Options { runner: None, ..options };
+    let nothing = Options { kernel: Some("/nonexistent/vmlinuz".into()), ..any.clone() };
+    let thread = std::thread::spawn(move || {
+        forbid(libc::SYS_ptrace, libc::EPERM);
+        forbid(libc::SYS_seccomp, libc::ENOSYS);
+        assert_eq!(code(inspected("facts", &first)), "appliance-cannot-start");
+        let dir = tempfile::tempdir().unwrap();
+        let disk = testing::disk(dir.path(), "facts", 1 << 20);
+        let none = Guest::open(vec![disk.clone()], nothing).unwrap().inspect().unwrap_err().to_string();
+        let facts = Guest::open(vec![disk], any).unwrap().inspect().unwrap().clone();
+        (none, facts.findings.into_iter().map(|finding| finding.code).collect::<Vec<_>>())
+    });
+    let (none, findings) = thread.join().unwrap();
+    assert!(
+        none.contains("seccomp filters or ptrace") && none.contains("install one of a distribution"),
+        "{none}"
+    );
+    assert_eq!(findings, ["host-without-seccomp", "host-second-runner"]);
+}
+
 /// Installs a seccomp filter for this thread and all that it starts: the system call fails with that error.
 #[allow(unsafe_code, reason = "a seccomp filter can only be installed by a system call with a pointer")]
 fn forbid(call: libc::c_long, error: i32) {
@@ -237,7 +288,8 @@ fn an_ordinary_user_is_good_enough() {
 #[test]
 fn as_this_user() {
     let Some(appliance) = std::env::var_os("GUESTCONV_TEST_APPLIANCE") else { return };
-    let options = Options { appliance: Some(Path::new(&appliance).to_owned()), ..Options::default() };
+    let runner = Some(RunnerKind::Uml);
+    let options = Options { appliance: Some(Path::new(&appliance).to_owned()), runner, ..Options::default() };
     assert_eq!(code(inspected("facts", &options)), "done");
     println!("inspected as {}", rustix::process::geteuid().as_raw());
 }

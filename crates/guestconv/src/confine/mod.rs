@@ -19,7 +19,7 @@ mod tests;
 mod warden;
 
 pub(crate) use host::{Host, Seccomp};
-pub(crate) use program::PROGRAM_FILES;
+pub(crate) use program::{PROGRAM_FILES, Sockets};
 pub(crate) use warden::Warden;
 
 use child::{Child, Filter};
@@ -84,7 +84,7 @@ pub(crate) enum CallsOf<'a> {
         processes: u32,
     },
     /// Those of any program that is no part of this and of no other machine's business.
-    Program,
+    Program(Sockets),
 }
 
 /// What is kept of a confined process that was not started yet.
@@ -149,9 +149,12 @@ fn limits(rights: &Rights<'_>) -> Vec<(Resource, u64)> {
 
 impl Ready {
     fn filter(&mut self, rights: &Rights<'_>, confinement: Confinement) -> io::Result<Filter> {
-        let CallsOf::Appliance { sockets, processes } = rights.calls else {
-            let alone = filter::program(&program::calls(), false);
-            return Ok(Filter { asking: None, alone, needs_warden: false, leash: None });
+        let (sockets, processes) = match rights.calls {
+            CallsOf::Appliance { sockets, processes } => (sockets, processes),
+            CallsOf::Program(sockets) => {
+                let alone = filter::program(&program::calls(sockets), false);
+                return Ok(Filter { asking: None, alone, needs_warden: false, leash: None });
+            }
         };
         let (ours, theirs) = leash::new()?;
         let parent = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();

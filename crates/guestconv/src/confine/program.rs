@@ -78,15 +78,41 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_fanotify_init,
 ];
 
+/// What makes or connects a socket that others can be at. A pair has two ends that are one's own.
+const OF_OTHERS: &[libc::c_long] = &[
+    libc::SYS_socket,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+];
+
+/// Which sockets a program may make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sockets {
+    /// UNIX sockets.
+    Unix,
+    /// Pairs: others it has as they are given.
+    Given,
+}
+
 /// Returns the answers.
-pub(super) fn calls() -> Calls {
+pub(super) fn calls(sockets: Sockets) -> Calls {
     let refuse = Answer::Refuse(libc::EPERM);
-    let mut rules: Vec<Rule> =
-        REFUSED.iter().map(|call| Rule { call: *call, cases: vec![], otherwise: refuse }).collect();
+    let refused = |calls: &[libc::c_long]| -> Vec<Rule> {
+        calls.iter().map(|call| Rule { call: *call, cases: vec![], otherwise: refuse }).collect()
+    };
+    let mut rules = refused(REFUSED);
     let is_unix = Test::Is { argument: 0, mask: u32::MAX, value: libc::AF_UNIX.unsigned_abs() };
-    for call in [libc::SYS_socket, libc::SYS_socketpair] {
+    let if_unix = |call| {
         let cases = vec![(vec![is_unix], Answer::Allow)];
-        rules.push(Rule { call, cases, otherwise: Answer::Refuse(libc::EAFNOSUPPORT) });
+        Rule { call, cases, otherwise: Answer::Refuse(libc::EAFNOSUPPORT) }
+    };
+    rules.push(if_unix(libc::SYS_socketpair));
+    match sockets {
+        Sockets::Unix => rules.push(if_unix(libc::SYS_socket)),
+        Sockets::Given => rules.extend(refused(OF_OTHERS)),
     }
     Calls { rules, others: Answer::Allow }
 }

@@ -49,6 +49,7 @@ fn scene() -> Option<Scene> {
 fn of(dir: TempDir, appliance: PathBuf) -> Scene {
     let options = Options {
         appliance: Some(appliance),
+        runner: Some(crate::RunnerKind::Uml),
         time_limit: Duration::from_secs(60),
         confinement: Confinement::Required,
         ..Options::default()

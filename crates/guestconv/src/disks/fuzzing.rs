@@ -10,7 +10,7 @@ use super::image::{self, Access, Image};
 use super::memory::{Memory, Part};
 use super::request::Buffer;
 use super::ring::Ring;
-use super::server::{Device, Durability};
+use super::server::{Bell, Device, Durability};
 use super::spec::{DiskFormat, DiskSpec, Format};
 use super::store::{self, Store};
 use super::view::View;
@@ -98,7 +98,7 @@ const DISK_BYTES: u64 = 1 << 20;
 /// said; else the rest is what is said.
 pub(crate) fn request(input: &[u8]) {
     let Some((kind, rest)) = input.split_first() else { return };
-    let device = Arc::new(Device::new(view(), Arc::default(), Durability::File));
+    let device = Arc::new(Device::new(view(), Arc::default(), Durability::File, Bell::Socket));
     if *kind < 128 { ring(&device, rest) } else { socket(&device, rest) }
 }
 

@@ -27,7 +27,7 @@ pub use image::ImageFormat;
 pub(crate) use image::open as open_image;
 pub(crate) use image::{Access, Image};
 pub(crate) use overlay::new_image;
-pub(crate) use server::{Durability, Server};
+pub(crate) use server::{Bell, Durability, Server};
 pub use spec::{DiskFormat, DiskSpec, Format};
 pub(crate) use store::Store;
 pub(crate) use view::{Part, View};

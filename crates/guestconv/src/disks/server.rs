@@ -1,12 +1,15 @@
 //! Serves one disk to the appliance over vhost-user-blk, from a thread of our own process.
 //!
 //! What User Mode Linux needs (tried): the protocol feature BACKEND_REQ, or its interrupt does not come up; the channel
-//! handed over with it kept open, or it takes the disk for removed. Its bell is an eventfd, and ours is one of two sockets.
+//! handed over with it kept open, or it takes the disk for removed. Its bell is an eventfd, and ours is one of two sockets. QEMU
+//! has eventfds for both.
 
 use super::request::{RANGE_SECTORS_CAP, RANGES_CAP, SECTOR_BYTES, SEGMENTS_CAP, Target};
 use super::view::View;
 use super::{Counters, Disk, session};
 use crate::error::{Error, ErrorKind, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fs::File;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -24,6 +27,15 @@ pub(crate) enum Durability {
     File,
 }
 
+/// What an appliance gives us to ring when requests are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bell {
+    /// A socket.
+    Socket,
+    /// An eventfd, a counter that the appliance can make wait: what waits for it is let go when it is gone.
+    Counter,
+}
+
 /// A disk being served at a socket.
 pub(crate) struct Server {
     socket: PathBuf,
@@ -33,8 +45,14 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves `view` for `disk` at the new socket `socket`; one client is accepted.
-    pub(crate) fn start(disk: &Disk, view: View, durability: Durability, socket: PathBuf) -> Result<Self> {
-        let device = Arc::new(Device::new(view, Arc::clone(&disk.counters), durability));
+    pub(crate) fn start(
+        disk: &Disk,
+        view: View,
+        durability: Durability,
+        bell: Bell,
+        socket: PathBuf,
+    ) -> Result<Self> {
+        let device = Arc::new(Device::new(view, Arc::clone(&disk.counters), durability, bell));
         let listener = UnixListener::bind(&socket).map_err(starting)?;
         let served = Arc::clone(&device);
         let serve = move || {
@@ -83,6 +101,7 @@ impl Server {
         self.device.stop();
         // The thread may still wait for an appliance that never came: one connection, closed at once, wakes it.
         drop(UnixStream::connect(&self.socket));
+        self.device.let_go();
         drop(thread.join());
     }
 }
@@ -108,19 +127,24 @@ pub(super) struct Device {
     view: View,
     counters: Arc<Counters>,
     durability: Durability,
+    pub(super) bell: Bell,
     is_stopped: AtomicBool,
     signs: AtomicU64,
+    /// What the thread may wait for while it rings.
+    counter: Mutex<Option<File>>,
     /// The appliance's, once it came.
     connection: Mutex<Option<UnixStream>>,
     host_error: Mutex<Option<io::Error>>,
 }
 
 impl Device {
-    pub(super) fn new(view: View, counters: Arc<Counters>, durability: Durability) -> Self {
+    pub(super) fn new(view: View, counters: Arc<Counters>, durability: Durability, bell: Bell) -> Self {
         Self {
             view,
             counters,
             durability,
+            bell,
+            counter: Mutex::default(),
             is_stopped: AtomicBool::new(false),
             signs: AtomicU64::new(0),
             connection: Mutex::default(),
@@ -183,6 +207,24 @@ impl Device {
         }
         *connection = Some(stream.try_clone()?);
         Ok(())
+    }
+
+    /// Takes note of the counter that the thread rings by.
+    pub(super) fn rings_by(&self, counter: Option<&File>) -> io::Result<()> {
+        *held(&self.counter) = counter.map(File::try_clone).transpose()?;
+        Ok(())
+    }
+
+    /// Lets the thread go that may wait because the counter is full. Nobody else counts: the appliance is gone.
+    fn let_go(&self) {
+        let counter = held(&self.counter);
+        let Some(counter) = &*counter else { return };
+        let mut counted = [PollFd::new(counter, PollFlags::IN)];
+        let is_counted = poll(&mut counted, Some(&Timespec::default())) == Ok(1);
+        if is_counted {
+            // It is empty then.
+            let _ = rustix::io::read(counter, &mut [0; 8]);
+        }
     }
 
     /// Ends serving: whatever the thread waits for at the socket is over. The appliance might have hidden the other end in

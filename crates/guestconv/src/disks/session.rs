@@ -4,12 +4,13 @@
 //! So nothing here waits for what only it can give, but at the socket, which [`super::server::Server`] closes: its memory is
 //! never mapped (`memory`), its bell is watched and never read, and the bell that we ring must be a socket: of all files only
 //! that can be written without waiting for room, whoever else has it, and without a signal when nobody is there any more
-//! (SIGPIPE would end a program that did not ask to ignore it, as those in Rust do).
+//! (SIGPIPE would end a program that did not ask to ignore it, as those in Rust do). QEMU's is an eventfd, and nothing else: who
+//! makes it wait is killed when its time is over, and then nobody has it but us.
 
 use super::memory::{Memory, Part};
 use super::request::Buffer;
 use super::ring::Ring;
-use super::server::Device;
+use super::server::{Bell, Device};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fs::{FileType, fstat};
@@ -17,8 +18,9 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use vhost::VhostUserMemoryRegionBase;
 use vhost::vhost_user::message::{
@@ -120,7 +122,12 @@ impl State {
     /// Tells the appliance that something is done. One that has not heard of so much before needs no more telling.
     fn tell(&self) -> io::Result<()> {
         let Some(call) = &self.call else { return Ok(()) };
-        match send(call, &1u64.to_ne_bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        let one = 1u64.to_ne_bytes();
+        let rung = match self.device.bell {
+            Bell::Socket => send(call, &one, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
+            Bell::Counter => rustix::io::write(call, &one),
+        };
+        match rung {
             Ok(_) | Err(Errno::AGAIN) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -226,8 +233,11 @@ impl VhostUserBackendReqHandlerMut for State {
 
     fn set_vring_call(&mut self, index: u8, call: Option<File>) -> Result<()> {
         only(index.into())?;
-        if call.as_ref().is_some_and(|call| !is_socket(call)) {
+        if call.as_ref().is_some_and(|call| !is_bell(call, self.device.bell)) {
             return Err(Error::InvalidParam);
+        }
+        if self.device.bell == Bell::Counter {
+            self.device.rings_by(call.as_ref()).map_err(Error::ReqHandlerError)?;
         }
         self.call = call;
         Ok(())
@@ -347,8 +357,15 @@ fn features() -> u64 {
     bits.iter().fold(VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits(), |all, bit| all | 1 << bit)
 }
 
-fn is_socket(file: &File) -> bool {
-    fstat(file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
+fn is_bell(file: &File, bell: Bell) -> bool {
+    match bell {
+        Bell::Socket => {
+            fstat(file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
+        }
+        // A file with a name has a path there, which begins with a slash.
+        Bell::Counter => std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
+            .is_ok_and(|name| name == Path::new("anon_inode:[eventfd]")),
+    }
 }
 
 /// There is one ring.

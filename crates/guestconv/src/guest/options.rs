@@ -1,10 +1,12 @@
 //! How a guest is worked on and converted, and what its disks are once opened.
 
+use crate::appliance::RunnerKind;
 use crate::commit::UndoFile;
 use crate::confine::Confinement;
 use crate::disks::{DiskFormat, ImageFormat};
 use crate::keys::Key;
 use crate::observe::{Cancel, Observer, Silent};
+use crate::prove::Accelerator;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +17,14 @@ use std::time::Duration;
 pub struct Options {
     /// The appliance's directory; `None`: `GUESTCONV_APPLIANCE`, or beside the program or library.
     pub appliance: Option<PathBuf>,
+    /// What runs the appliance; `None`: what `GUESTCONV_RUNNER` names, or else the first that can, and a finding if that is
+    /// QEMU.
+    pub runner: Option<RunnerKind>,
+    /// The image of the kernel that runs the appliance under QEMU; `None`: `GUESTCONV_KERNEL`, or beside the appliance, or one
+    /// of the host's.
+    pub kernel: Option<PathBuf>,
+    /// What runs the processor of the appliance under QEMU.
+    pub accelerator: Accelerator,
     /// Where overlays are while a conversion runs; `None`: beside each disk.
     pub overlay_dir: Option<PathBuf>,
     /// The directory of the GRUB 2 that a disk without boot loader is given: what has its `i386-pc` and `x86_64-efi`, as
@@ -36,6 +46,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             appliance: None,
+            runner: None,
+            kernel: None,
+            accelerator: Accelerator::Probe,
             overlay_dir: None,
             grub_dir: None,
             keys: Vec::new(),
@@ -51,6 +64,9 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("appliance", &self.appliance)
+            .field("runner", &self.runner)
+            .field("kernel", &self.kernel)
+            .field("accelerator", &self.accelerator)
             .field("overlay_dir", &self.overlay_dir)
             .field("grub_dir", &self.grub_dir)
             .field("keys", &self.keys)

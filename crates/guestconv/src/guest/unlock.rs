@@ -44,7 +44,7 @@ impl Guest {
             durability: Durability::None,
             task: Task::Locks,
         };
-        match run(&mut self.runner, &self.options, job, &mut self.timings)? {
+        match run(&mut self.appliance, &self.options, job, &mut self.timings)? {
             Answer::Locks(locks) => Ok(locks),
             _ => Err(wrong_answer()),
         }

@@ -5,7 +5,7 @@
 //! QEMU that was built without.
 
 use super::{ProofDisk, ProofFormat, ProveOptions};
-use crate::confine::{self, CallsOf, Confinement, Host, PROGRAM_FILES, Rights};
+use crate::confine::{self, CallsOf, Confinement, Host, PROGRAM_FILES, Rights, Sockets};
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// All that QEMU can refuse itself.
-const SANDBOX: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+pub(crate) const SANDBOX: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 /// The largest overlay: what a guest writes while it boots.
 const FILE_CAP_BYTES: u64 = 16 << 30;
 /// What QEMU has beside the guest's memory: translated code, graphics, stacks.
@@ -61,7 +61,7 @@ pub(super) fn confine(
         file_cap_bytes: FILE_CAP_BYTES,
         memory_cap_bytes: Some((u64::from(options.memory_mib) << 20) + OWN_MEMORY_BYTES),
         time_cap: Some(options.time_limit * options.cpus.saturating_add(2)),
-        calls: CallsOf::Program,
+        calls: CallsOf::Program(Sockets::Unix),
     };
     confine::confine(command, &rights, Confinement::BestEffort, Host::probe()).map(drop)
 }

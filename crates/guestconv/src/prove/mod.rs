@@ -24,6 +24,7 @@ mod proof;
 mod screen;
 mod watch;
 
+pub(crate) use confined::SANDBOX;
 pub use error::ProveError;
 pub use machine::{Machine, MachineDisk, MachineNic, Smbios};
 pub use proof::{CommandOutput, Evidence, PROOF_SCHEMA, Proof, ProofAddress, ProofNic, State};

@@ -10,7 +10,10 @@ unsafe extern "C" {
     fn cfmakeraw(termios: *mut [u8; 256]);
     fn tcsetattr(fd: i32, when: i32, termios: *const [u8; 256]) -> i32;
     fn tcdrain(fd: i32) -> i32;
+    fn syscall(number: i64, ...) -> i64;
 }
+
+const FINIT_MODULE: i64 = 313;
 
 /// Facts of disks that hold nothing.
 fn facts(request: &str) -> String {
@@ -24,14 +27,29 @@ fn facts(request: &str) -> String {
     format!(r#"{{"facts":{{"schema":1,"layout":{{"disks":[{disks}]}},"firmware":"none","roots":[],"findings":[]}}}}"#)
 }
 
+/// Loads what a distribution's kernel needs for its disks and its port, and returns the reply's line.
+fn line() -> &'static str {
+    let Ok(modules) = fs::read_to_string("/modules.json") else { return "/dev/ttyS0" };
+    let first = modules.split_once("\"first\":[").unwrap().1.split_once(']').unwrap().0;
+    for name in first.split(',') {
+        let file = File::open(format!("/{}.ko", name.trim_matches('"'))).unwrap();
+        unsafe { syscall(FINIT_MODULE, file.as_raw_fd(), b"\0".as_ptr(), 0) };
+    }
+    while fs::metadata("/dev/vport0p1").is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    "/dev/vport0p1"
+}
+
 fn main() {
     unsafe { mount(b"dev\0".as_ptr(), b"/dev\0".as_ptr(), b"devtmpfs\0".as_ptr(), 0, std::ptr::null()) };
+    let line = line();
     let request = fs::read_to_string("/request.json").unwrap();
     let after = |text: &str, key: &str| text.split_once(key).map(|(_, rest)| rest.to_owned());
     let mode = after(&request, "\"disks\":[\"").unwrap().split('"').next().unwrap().to_owned();
     let version = after(&request, "\"version\":\"").unwrap().split('"').next().unwrap().to_owned();
     let is_apply = request.contains("\"apply\"");
-    let mut line = OpenOptions::new().read(true).write(true).open("/dev/ttyS0").unwrap();
+    let mut line = OpenOptions::new().read(true).write(true).open(line).unwrap();
     unsafe {
         let mut termios = [0; 256];
         tcgetattr(line.as_raw_fd(), &mut termios);

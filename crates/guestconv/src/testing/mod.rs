@@ -18,7 +18,24 @@ pub(crate) fn options() -> Option<Options> {
         eprintln!("skipped: no appliance");
     }
     let appliance = Some(appliance?.path().to_owned());
-    Some(Options { appliance, time_limit: Duration::from_secs(60), ..Options::default() })
+    let runner = Some(crate::RunnerKind::Uml);
+    Some(Options { appliance, runner, time_limit: Duration::from_secs(60), ..Options::default() })
+}
+
+/// Returns the same for the second runner, without KVM; `None`, and says so, if there is no QEMU or no kernel for it and none
+/// is required.
+pub(crate) fn options_under_qemu() -> Option<Options> {
+    let runner = Some(crate::RunnerKind::Qemu);
+    let accelerator = crate::prove::Accelerator::Tcg;
+    let options = Options { runner, accelerator, time_limit: Duration::from_secs(300), ..options()? };
+    let dir = tempfile::tempdir().unwrap();
+    let mut guest = crate::Guest::open(vec![disk(dir.path(), "facts", 1 << 20)], options.clone()).unwrap();
+    let missing = guest.inspect().err().filter(|error| error.code() == "second-runner-missing");
+    if let Some(error) = &missing {
+        assert!(std::env::var_os("GUESTCONV_REQUIRE_GUESTS").is_none(), "{error}; run: cargo xtask test");
+        eprintln!("skipped: {error}");
+    }
+    missing.is_none().then_some(options)
 }
 
 fn appliance() -> Option<TempDir> {

@@ -3,7 +3,7 @@
 
 use super::{Part, modules};
 use crate::appliance::PrivateDir;
-use crate::confine::{CallsOf, Confinement, Host, Rights, confine};
+use crate::confine::{CallsOf, Confinement, Host, Rights, Sockets, confine};
 use crate::error::{Error, ErrorKind, Result};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -55,7 +55,7 @@ pub(super) fn image(mkimage: &Path, part: &Part, modules: &[&str], memdisk: &[u8
         file_cap_bytes: CAP_IMAGE_BYTES,
         memory_cap_bytes: Some(CAP_MEMORY_BYTES),
         time_cap: Some(TIME_LIMIT),
-        calls: CallsOf::Program,
+        calls: CallsOf::Program(Sockets::Unix),
     };
     // Whether the host can is asked when a guest is opened.
     confine(&mut command, &rights, Confinement::BestEffort, Host::probe()).map_err(cannot("confine it"))?;

@@ -5,7 +5,7 @@
 
 use super::Nodes;
 use crate::appliance::PrivateDir;
-use crate::confine::{self, CallsOf, Confinement, Host, PROGRAM_FILES, Rights};
+use crate::confine::{self, CallsOf, Confinement, Host, PROGRAM_FILES, Rights, Sockets};
 use crate::error::{Error, ErrorKind, Result};
 use std::env;
 use std::fs::File;
@@ -87,7 +87,7 @@ impl Daemon {
             file_cap_bytes: FILE_CAP_BYTES,
             memory_cap_bytes: Some(MEMORY_CAP_BYTES),
             time_cap: None,
-            calls: CallsOf::Program,
+            calls: CallsOf::Program(Sockets::Unix),
         };
         confine::confine(&mut command, &rights, confinement, host).map_err(failed)?;
         let (stop, stopped) = mpsc::channel::<()>();

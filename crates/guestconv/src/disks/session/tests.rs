@@ -46,11 +46,15 @@ struct Appliance {
 impl Appliance {
     /// Connects to a new server of a disk of noise.
     fn connected() -> Self {
+        Self::connected_with(Bell::Socket)
+    }
+
+    fn connected_with(bell: Bell) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let disks = open(&[testing::disk(dir.path(), "a", 1 << 20)]).unwrap();
         let disk: &Disk = &disks[0];
         let view = View::of(&disk.base).throw_away().unwrap();
-        let server = Server::start(disk, view, Durability::None, dir.path().join("socket")).unwrap();
+        let server = Server::start(disk, view, Durability::None, bell, dir.path().join("socket")).unwrap();
         let stream = UnixStream::connect(server.socket()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let memory = File::from(rustix::fs::memfd_create("appliance", MemfdFlags::CLOEXEC).unwrap());
@@ -224,13 +228,17 @@ fn what_is_no_memory_is_refused() {
 
 /// A pipe and an eventfd might be full, and who writes to a pipe that nobody reads gets a signal.
 #[test]
-fn the_bell_that_we_ring_is_a_socket() {
-    for (what, call) in [
-        ("a pipe", OwnedFd::from(std::io::pipe().unwrap().1)),
-        ("a device", File::open("/dev/null").unwrap().into()),
-        ("an eventfd", eventfd(0, EventfdFlags::CLOEXEC).unwrap()),
+fn the_bell_that_we_ring_is_a_socket_or_the_counter_of_qemu() {
+    let counter = || eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+    let pipe = || OwnedFd::from(std::io::pipe().unwrap().1);
+    for (what, bell, call) in [
+        ("a pipe", Bell::Socket, pipe()),
+        ("a device", Bell::Socket, File::open("/dev/null").unwrap().into()),
+        ("an eventfd", Bell::Socket, counter()),
+        ("a pipe for QEMU", Bell::Counter, pipe()),
+        ("a socket for QEMU", Bell::Counter, UnixStream::pair().unwrap().0.into()),
     ] {
-        let mut appliance = Appliance::connected();
+        let mut appliance = Appliance::connected_with(bell);
         appliance.say(SET_VRING_CALL, &0u64.to_ne_bytes(), &[call.as_fd()]);
         assert_eq!(appliance.stream.read(&mut [0; 16]).unwrap(), 0, "{what}");
         appliance.server.take().unwrap().finish().unwrap();
@@ -252,6 +260,23 @@ fn a_bell_that_is_full_holds_nobody_up() {
         std::thread::sleep(Duration::from_millis(1));
     }
     appliance.server.take().unwrap().finish().unwrap();
+}
+
+/// It waits, and is let go when the appliance is gone.
+#[test]
+fn a_counter_that_is_full_holds_us_up_until_the_end() {
+    let mut appliance = Appliance::connected_with(Bell::Counter);
+    let call = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+    rustix::io::write(&call, &(u64::MAX - 1).to_ne_bytes()).unwrap();
+    appliance.set_up(&[call.as_fd()]);
+    appliance.ask(0, 0, PHYSICAL + DATA, 512);
+    let since = Instant::now();
+    while appliance.used() == 0 {
+        assert!(since.elapsed() < Duration::from_secs(60), "the request is carried out");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    appliance.server.take().unwrap().finish().unwrap();
+    assert_eq!(rustix::io::read(&call, &mut [0; 8]), Ok(8), "it was rung");
 }
 
 #[test]
@@ -283,7 +308,8 @@ fn an_appliance_that_never_came_is_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let disks = open(&[testing::disk(dir.path(), "a", 4096)]).unwrap();
     let view = View::of(&disks[0].base).throw_away().unwrap();
-    let server = Server::start(&disks[0], view, Durability::None, dir.path().join("socket")).unwrap();
+    let server =
+        Server::start(&disks[0], view, Durability::None, Bell::Socket, dir.path().join("socket")).unwrap();
     assert!(!server.was_connected());
     server.finish().unwrap();
 }
