@@ -11,7 +11,7 @@ use guestconv_core::finding::Finding;
 use guestconv_core::formats::block::ReadAt as _;
 use guestconv_core::formats::partition_table::{self, is_extended};
 use guestconv_core::formats::superblock::{self, Recognised};
-use guestconv_core::layout::{DeviceName, Disk, Filesystem, Layout, Partition};
+use guestconv_core::layout::{DeviceName, Disk, Filesystem, Layout, Partition, disk_letters};
 use guestconv_core::protocol::SlotKey;
 use guestconv_core::report::Failure;
 use std::collections::BTreeMap;
@@ -38,8 +38,8 @@ pub(crate) struct Scan {
 /// the keys that fit.
 pub(crate) fn scan(names: &[String], keys: &[SlotKey]) -> Result<Scan, Failure> {
     let mut scan = Scan::default();
-    for (name, letter) in names.iter().zip('a'..='z') {
-        let kernel_name = format!("vd{letter}");
+    for (index, name) in names.iter().enumerate() {
+        let kernel_name = format!("vd{}", disk_letters(index));
         scan.disk(name, &kernel_name)
             .map_err(|error| failure("disk-unreadable", format!("cannot read disk {name}: {error}")))?;
     }

@@ -43,6 +43,15 @@ pub struct Layout {
     pub filesystems: Vec<Filesystem>,
 }
 
+/// Returns the letters of a disk by its place, as Linux names disks: `a` to `z`, `aa` to `zz` and so on.
+pub fn disk_letters(index: usize) -> String {
+    let last = char::from(b'a' + u8::try_from(index % 26).expect("it is less than 26"));
+    match index / 26 {
+        0 => last.to_string(),
+        before => disk_letters(before - 1) + &last.to_string(),
+    }
+}
+
 /// One disk of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

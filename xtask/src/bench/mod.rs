@@ -1,21 +1,25 @@
 //! `cargo xtask bench`: guestconv beside the programs that do the same with libguestfs, in one run, on the same machine, on
-//! copies of the same guests. Prints tables with ratios and, if nothing was left out, writes `docs/benchmarks.md`.
+//! copies of the same guests. Prints tables with ratios and, if nothing was left out, writes `docs/benchmarks.md` and its picture.
 //!
 //! It fails if a run of guestconv fails, never because of a time: times are for people to judge.
 
+mod disks;
 mod figures;
+mod growth;
 mod machine;
 pub(crate) mod measure;
 mod ours;
 mod parts;
 mod peers;
+mod picture;
 pub(crate) mod processes;
 mod report;
 mod subject;
 mod table;
 
-use crate::{appliance, checkout, dist, guest, run, undo_file};
+use crate::{appliance, checkout, dist, guest};
 use anyhow::{Context, Result, bail};
+use disks::Disks;
 use figures::Spread;
 use machine::Machine;
 use measure::{Peak, Run};
@@ -23,12 +27,11 @@ use ours::{Guestconv, Job, OurRun, Purpose};
 use parts::Part;
 use peers::{Accelerator, Outcome, Peer, Peers};
 use processes::Traffic;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::fs;
+use std::path::PathBuf;
 use subject::{Cost, OurFigures, PeerFigures, Subject};
 
-const USAGE: &str = "usage: cargo xtask bench [--guest NAME]… [--runs N] [--peer-runs N] [--without-peers]";
+const USAGE: &str = "usage: cargo xtask bench [--guest NAME]… [--runs N] [--peer-runs N] [--without-peers] [--without-growth]";
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ struct Wish {
     /// Runs of each peer, which take minutes.
     peer_runs: usize,
     with_peers: bool,
+    /// Whether it is measured what costs grow with.
+    with_growth: bool,
 }
 
 /// The task.
@@ -60,10 +65,8 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
     let guests = if bench.wish.guests.is_empty() { guest::all()? } else { bench.wish.guests.clone() };
     let mut measured = Vec::new();
     for name in guests {
-        match guest::make(&name)?.as_slice() {
-            [image] => measured.push((name, image.clone())),
-            images => eprintln!("{name} has {} disks; only guests with one are measured", images.len()),
-        }
+        let disks = Disks::of_guest(&name, guest::make(&name)?);
+        measured.push((name, disks));
     }
     let mut machine = Machine::look(&bench.guestconv.appliance)?;
     machine.add("runs", bench.runs());
@@ -71,15 +74,23 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
         machine.add("peers", machine::packages(&peers::PACKAGES)?);
         machine.add("peers run on", peers_run_on(peers.accelerator).to_owned());
     }
-    let subjects = measured.iter().map(|(name, image)| bench.subject(name, image));
+    let subjects = measured.iter().map(|(name, disks)| bench.subject(name, disks));
     let subjects = subjects.collect::<Result<Vec<Subject>>>()?;
+    let growth = match bench.wish.with_growth {
+        true => growth::measured(&bench.guestconv, bench.wish.runs)?,
+        false => Vec::new(),
+    };
     let gap = bench.wish.gap();
-    let document = report::document(&machine, &subjects, gap.as_deref());
+    let document = report::document(&machine, &subjects, &growth, gap.as_deref());
     print!("{document}");
     if gap.is_none() {
         let file = checkout().join("docs/benchmarks.md");
         fs::write(&file, &document).with_context(|| format!("cannot write {}", file.display()))?;
-        eprintln!("written to {}", file.display());
+        let picture = file.with_extension("svg");
+        let groups: Vec<_> = subjects.iter().map(|subject| (subject.name.clone(), subject.bars())).collect();
+        fs::write(&picture, picture::svg(&groups))
+            .with_context(|| format!("cannot write {}", picture.display()))?;
+        eprintln!("written to {} and {}", file.display(), picture.display());
     }
     match subjects.iter().flat_map(|subject| &subject.ours).filter(|(_, figures)| figures.is_err()).count() {
         0 => Ok(()),
@@ -116,40 +127,36 @@ impl Bench {
     }
 
     /// Measures everything on one guest.
-    fn subject(&self, name: &str, image: &Path) -> Result<Subject> {
-        let disk = self.scratch.join("disk.raw");
+    fn subject(&self, name: &str, disks: &Disks) -> Result<Subject> {
         let mut ours = Vec::new();
-        for job in [Job::Inspect, Job::Plan, Job::Convert, Job::ConvertAgain] {
+        let mut copy = disks.fresh_copy(&self.scratch)?;
+        for job in [Job::Inspect, Job::Plan, Job::Convert, Job::ConvertAgain, Job::Undo] {
             eprintln!("{name}: guestconv {}", job.name());
-            // The disk stays converted after a conversion, for the one after it.
-            if matches!(job, Job::Inspect | Job::Convert) {
-                fresh_copy(image, &disk)?;
-            }
-            let figures = self.our_figures(job, image, &disk).map_err(|error| format!("{error:#}"));
+            let figures = self.our_figures(job, disks, &mut copy).map_err(|error| format!("{error:#}"));
             if let Err(error) = &figures {
                 eprintln!("{name}: {error}");
             }
             ours.push((job, figures));
         }
         let mut theirs = Vec::new();
-        for peer in [Peer::Inspector, Peer::InPlace].into_iter().filter(|_| self.peers.is_some()) {
-            eprintln!("{name}: {}", peer.name());
-            theirs.push((peer, self.peer_figures(peer, image, &disk)?));
+        // virt-v2v-in-place takes one disk, and what is measured on one of the two is measured on both.
+        if let (Some(_), [_], true) = (&self.peers, disks.images.as_slice(), disks.options.is_empty()) {
+            for peer in [Peer::Inspector, Peer::InPlace] {
+                eprintln!("{name}: {}", peer.name());
+                theirs.push((peer, self.peer_figures(peer, disks)?));
+            }
         }
-        fs::remove_file(&disk).with_context(|| format!("cannot remove {}", disk.display()))?;
+        copy.remove()?;
         Ok(Subject { name: name.to_owned(), ours, peers: theirs })
     }
 
-    fn our_figures(&self, job: Job, image: &Path, disk: &Path) -> Result<OurFigures> {
+    fn our_figures(&self, job: Job, disks: &Disks, copy: &mut Disks) -> Result<OurFigures> {
         // The first run warms the caches too.
-        let peak =
-            self.guestconv.run(job, disk, Purpose::Memory)?.run.peak.context("memory was not sampled")?;
+        let first = self.our_run(job, disks, copy, Purpose::Memory)?;
+        let peak = first.run.peak.context("memory was not sampled")?;
         let mut runs = Vec::new();
         for _ in 0..self.wish.runs {
-            if job.writes() {
-                fresh_copy(image, disk)?;
-            }
-            runs.push(self.guestconv.run(job, disk, Purpose::Time)?);
+            runs.push(self.our_run(job, disks, copy, Purpose::Time)?);
         }
         let cost = cost(runs.iter().map(|OurRun { run, .. }| run), peak)?;
         let from_median = |run: &&OurRun| (run.run.wall_seconds - cost.wall.median).abs();
@@ -163,11 +170,23 @@ impl Bench {
         })
     }
 
-    fn peer_figures(&self, peer: Peer, image: &Path, disk: &Path) -> Result<PeerFigures> {
+    /// Runs one of our commands on what it is for: disks as they were, or converted ones, which stay for who only looks.
+    fn our_run(&self, job: Job, disks: &Disks, copy: &mut Disks, purpose: Purpose) -> Result<OurRun> {
+        if job.writes() {
+            *copy = disks.fresh_copy(&self.scratch)?;
+        }
+        if job == Job::Undo {
+            self.guestconv.run(Job::Convert, copy, Purpose::Time)?;
+        }
+        self.guestconv.run(job, copy, purpose)
+    }
+
+    fn peer_figures(&self, peer: Peer, disks: &Disks) -> Result<PeerFigures> {
         let peers = self.peers.as_ref().context("the peers are not there")?;
         let mut runs = Vec::new();
         for _ in 0..self.wish.peer_runs {
-            fresh_copy(image, disk)?;
+            let copy = disks.fresh_copy(&self.scratch)?;
+            let disk = copy.images.first().context("a guest has a disk")?;
             match peers.run(peer, disk)? {
                 Outcome::Done(run) => runs.push(run),
                 Outcome::Failed(said) => return Ok(PeerFigures::Failed(said)),
@@ -198,26 +217,21 @@ fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
     Spread::of(figures).map(|spread| spread.median)
 }
 
-/// Copies the image, holes as holes; what is copied is on the disk before anything is measured, and still in the page
-/// cache.
-fn fresh_copy(image: &Path, disk: &Path) -> Result<()> {
-    undo_file::remove(disk)?;
-    run::run(Command::new("cp").args(["--sparse=always", "--reflink=auto"]).arg(image).arg(disk))?;
-    let file = File::open(disk).with_context(|| format!("cannot open {}", disk.display()))?;
-    file.sync_all().with_context(|| format!("cannot sync {}", disk.display()))
-}
-
 impl Wish {
     /// Returns what a whole benchmark has and this has not; `None`: it is whole.
     fn gap(&self) -> Option<String> {
-        let gaps = [(!self.guests.is_empty(), "not all guests"), (!self.with_peers, "without the peers")];
+        let gaps = [
+            (!self.guests.is_empty(), "not all guests"),
+            (!self.with_peers, "without the peers"),
+            (!self.with_growth, "without what costs grow with"),
+        ];
         let gaps: Vec<&str> = gaps.into_iter().filter(|(is_one, _)| *is_one).map(|(_, text)| text).collect();
         (!gaps.is_empty()).then(|| gaps.join(", "))
     }
 }
 
 fn wish(arguments: &[String]) -> Result<Wish> {
-    let mut wish = Wish { guests: Vec::new(), runs: 5, peer_runs: 1, with_peers: true };
+    let mut wish = Wish { guests: Vec::new(), runs: 5, peer_runs: 1, with_peers: true, with_growth: true };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{argument} wants a value\n{USAGE}"));
@@ -226,6 +240,7 @@ fn wish(arguments: &[String]) -> Result<Wish> {
             "--runs" => wish.runs = count(value()?)?,
             "--peer-runs" => wish.peer_runs = count(value()?)?,
             "--without-peers" => wish.with_peers = false,
+            "--without-growth" => wish.with_growth = false,
             _ => bail!("no option is called {argument}\n{USAGE}"),
         }
     }
@@ -247,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_a_gap() {
-        let whole = Wish { guests: vec![], runs: 5, peer_runs: 1, with_peers: true };
+        let whole = Wish { guests: vec![], runs: 5, peer_runs: 1, with_peers: true, with_growth: true };
         for (words, expected, gap) in [
             (&[][..], Wish { ..whole }, None),
             (
@@ -266,9 +281,9 @@ mod tests {
                 Some("not all guests"),
             ),
             (
-                &["--guest", "a", "--without-peers"],
-                Wish { guests: vec!["a".into()], with_peers: false, ..whole },
-                Some("not all guests, without the peers"),
+                &["--guest", "a", "--without-peers", "--without-growth"],
+                Wish { guests: vec!["a".into()], with_peers: false, with_growth: false, ..whole },
+                Some("not all guests, without the peers, without what costs grow with"),
             ),
         ] {
             let wish = asked(words).unwrap();

@@ -1,11 +1,12 @@
 //! guestconv's own commands on a guest, and whether they did what they are measured for.
 
+use super::disks::Disks;
 use super::measure::{How, Run, Sampling, measure};
 use super::parts::Timings;
 use crate::run;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) enum Job {
     Convert,
     /// It is asked for again: nothing is to do.
     ConvertAgain,
+    /// It is taken back.
+    Undo,
 }
 
 impl Job {
@@ -39,12 +42,18 @@ impl Job {
             Job::Plan => "plan",
             Job::Convert => "convert",
             Job::ConvertAgain => "convert again",
+            Job::Undo => "undo",
         }
     }
 
-    /// Does it need a disk that no other run has written?
+    /// Does it need disks that no other run has written?
     pub(super) fn writes(self) -> bool {
-        self == Job::Convert
+        matches!(self, Job::Convert | Job::Undo)
+    }
+
+    /// Does it look at the guest, and tell where its time goes?
+    pub(super) fn looks(self) -> bool {
+        self != Job::Undo
     }
 
     fn subcommand(self) -> &'static str {
@@ -52,6 +61,7 @@ impl Job {
             Job::Inspect => "inspect",
             Job::Plan => "plan",
             Job::Convert | Job::ConvertAgain => "convert",
+            Job::Undo => "undo",
         }
     }
 
@@ -63,6 +73,10 @@ impl Job {
             roots: Vec<serde::de::IgnoredAny>,
             #[serde(default)]
             steps: Vec<serde::de::IgnoredAny>,
+        }
+        if !self.looks() {
+            // It fails if it did not do it.
+            return Ok(());
         }
         let said: Said = serde_json::from_str(stdout).context("its output is no document of ours")?;
         match self {
@@ -102,16 +116,19 @@ pub(super) enum Purpose {
 }
 
 impl Guestconv {
-    /// Does the job on the disk, once.
+    /// Does the job on the disks, once.
     ///
     /// # Errors
     /// If it fails, or does not do what it is measured for.
-    pub(super) fn run(&self, job: Job, disk: &Path, purpose: Purpose) -> Result<OurRun> {
+    pub(super) fn run(&self, job: Job, disks: &Disks, purpose: Purpose) -> Result<OurRun> {
         let mut command = Command::new(&self.program);
-        command.env("GUESTCONV_APPLIANCE", &self.appliance).arg(job.subcommand()).arg(disk);
-        command.args(["--format", "raw", "--json", "--timings", "--progress", "none"]);
+        command.env("GUESTCONV_APPLIANCE", &self.appliance).arg(job.subcommand()).args(&disks.images);
+        command.args(["--format", disks.format, "--progress", "none"]);
+        if job.looks() {
+            command.args(["--json", "--timings"]).args(disks.options);
+        }
         // Without a target inspection gives all that it has found.
-        if job != Job::Inspect {
+        if job.looks() && job != Job::Inspect {
             command.args(["--target", TARGET, "--nic", NIC]);
         }
         let sampling = match purpose {
@@ -124,7 +141,10 @@ impl Guestconv {
             bail!("{} ended with {}: {}", failed(), run.status, run.stderr.trim());
         }
         job.check(&run.stdout).with_context(failed)?;
-        let timings = Timings::read(&run.stderr).with_context(failed)?;
+        let timings = match job.looks() {
+            true => Timings::read(&run.stderr).with_context(failed)?,
+            false => Timings::default(),
+        };
         Ok(OurRun { run, timings })
     }
 }
@@ -146,6 +166,7 @@ mod tests {
             (Job::ConvertAgain, nothing, ""),
             (Job::ConvertAgain, something, "it found something to do again"),
             (Job::Plan, "", "its output is no document of ours"),
+            (Job::Undo, "undone", ""),
         ] {
             let said = job.check(stdout).err().map(|error| error.to_string()).unwrap_or_default();
             assert_eq!(said, expected, "{job:?} {stdout}");

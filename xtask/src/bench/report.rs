@@ -1,6 +1,7 @@
 //! The document: what it ran on, times and ratios, costs, where the time goes. The same on the terminal and in the file.
 
 use super::figures::{mib, milliseconds, seconds};
+use super::growth::{self, Growth};
 use super::machine::Machine;
 use super::ours::Job;
 use super::parts::Part;
@@ -10,7 +11,12 @@ use super::table::Table;
 use std::fmt::Write as _;
 
 /// Returns the whole document. It says what it lacks, the gap, if it is not of a whole benchmark.
-pub(super) fn document(machine: &Machine, subjects: &[Subject], gap: Option<&str>) -> String {
+pub(super) fn document(
+    machine: &Machine,
+    subjects: &[Subject],
+    growth: &[Growth],
+    gap: Option<&str>,
+) -> String {
     let mut text = String::from(
         "# Benchmarks\n\n\
          guestconv beside virt-inspector and virt-v2v-in-place: one run of `cargo xtask bench`, which wrote this page.\n\
@@ -30,6 +36,13 @@ pub(super) fn document(machine: &Machine, subjects: &[Subject], gap: Option<&str
         for failure in failures {
             let _written = writeln!(text, "- {failure}");
         }
+    }
+    if !growth.is_empty() {
+        let _written = write!(
+            text,
+            "\n## What costs do not grow with\n\nOne small guest without and with much more of something, by turns in the same run.\n\n{}",
+            growth::table(growth).text()
+        );
     }
     let _written = write!(text, "\n## Cost\n\n{}", costs(subjects).text());
     let _written = write!(
@@ -54,7 +67,9 @@ of its own.\n\
 - Every disk is a copy, synced and in the page cache; whoever writes gets a fresh one. A conversion of guestconv ends \
 when the disk is synced. libguestfs had made its appliance and started it once before anything was measured.\n\
 - virt-inspector lists no packages and finds no icon (`--no-applications --no-icon`), since guestconv does neither. \
-virt-v2v-in-place converts the first system of a guest with several; guestconv converts all.\n\
+virt-v2v-in-place converts the first system of a guest with several; guestconv converts all. Guests with several disks or with \
+keys are measured without the peers, since virt-v2v-in-place takes one disk. In the times of debian-12-luks is what makes its keys \
+slow to guess.\n\
 - A run of guestconv counts only if it found a system, had something to do, and found nothing to do when asked again.\n";
 
 fn times(subjects: &[Subject]) -> Table {
@@ -68,6 +83,7 @@ fn times(subjects: &[Subject]) -> Table {
         "virt-v2v-in-place",
         "ratio",
         "convert again",
+        "undo",
     ]);
     for subject in subjects {
         table.add(vec![
@@ -80,6 +96,7 @@ fn times(subjects: &[Subject]) -> Table {
             subject.peer_cell(Peer::InPlace),
             subject.ratio_cell(Job::Convert, Peer::InPlace),
             subject.our_cell(Job::ConvertAgain),
+            subject.our_cell(Job::Undo),
         ]);
     }
     table
@@ -117,7 +134,7 @@ fn parts(subjects: &[Subject]) -> Table {
     let head = ["guest", "command"].into_iter().chain(Part::ALL.map(Part::name)).chain(["rest", "all"]);
     let mut table = Table::with_head(&head.collect::<Vec<_>>());
     for subject in subjects {
-        for (job, figures) in &subject.ours {
+        for (job, figures) in subject.looks() {
             let Ok(figures) = figures else { continue };
             let all = figures.typical_seconds;
             let rest = all - figures.parts.iter().sum::<f64>();
@@ -138,7 +155,7 @@ fn disks(subjects: &[Subject]) -> Table {
         "committed",
     ]);
     for subject in subjects {
-        for (job, figures) in &subject.ours {
+        for (job, figures) in subject.looks() {
             let Ok(OurFigures { disks, .. }) = figures else { continue };
             table.add(vec![
                 subject.name.clone(),
@@ -155,6 +172,7 @@ fn disks(subjects: &[Subject]) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use super::super::growth::tests::growth;
     use super::super::subject::tests::subjects;
     use super::*;
 
@@ -169,8 +187,8 @@ mod tests {
         assert_eq!(
             rows(&times(&subjects())),
             [
-                "| one | 0.100 s | 20.00 s | ×200 | not run | 0.250 s | failed | | not run |",
-                "| two | 0.100 s | not run | | not run | failed | not run | | not run |",
+                "| one | 0.100 s | 20.00 s | ×200 | not run | 0.250 s | failed | | not run | not run |",
+                "| two | 0.100 s | not run | | not run | failed | not run | | not run | not run |",
             ]
         );
     }
@@ -207,12 +225,19 @@ mod tests {
     #[test]
     fn a_part_of_the_benchmark_says_so() {
         let machine = Machine { lines: vec![("date", "today".into())] };
-        let whole = document(&machine, &subjects(), None);
-        let part = document(&machine, &subjects(), Some("without peers"));
+        let whole = document(&machine, &subjects(), &growth(), None);
+        let part = document(&machine, &subjects(), &growth(), Some("without peers"));
         assert_eq!(whole, part.replace("**Not the whole benchmark: without peers.**\n\n", ""));
         assert_ne!(whole, part);
         let heads: Vec<&str> = whole.lines().filter(|line| line.starts_with('#')).collect();
-        let expected = ["Time", "Cost", "Where the time goes", "What the disks see", "How it is measured"];
+        let expected = [
+            "Time",
+            "What costs do not grow with",
+            "Cost",
+            "Where the time goes",
+            "What the disks see",
+            "How it is measured",
+        ];
         assert_eq!(heads[0], "# Benchmarks");
         assert_eq!(heads[1..], expected.map(|head| format!("## {head}")));
     }

@@ -5,6 +5,7 @@ use super::measure::Peak;
 use super::ours::Job;
 use super::parts::{DiskTraffic, Part};
 use super::peers::Peer;
+use super::picture::Bar;
 use super::processes::Traffic;
 
 /// What was measured on one guest.
@@ -72,6 +73,11 @@ impl Subject {
         }
     }
 
+    /// Returns our commands that look at the guest, and so tell where their time goes.
+    pub(super) fn looks(&self) -> impl Iterator<Item = &(Job, Result<OurFigures, String>)> {
+        self.ours.iter().filter(|(job, _)| job.looks())
+    }
+
     /// Returns what one of our commands took, as a cell.
     pub(super) fn our_cell(&self, job: Job) -> String {
         match self.ours(job) {
@@ -96,6 +102,22 @@ impl Subject {
             (Some(theirs), Some(ours)) => ratio(theirs.median, ours.median),
             _ => String::new(),
         }
+    }
+
+    /// Returns the times of inspection and conversion as bars, each with its peer's.
+    pub(super) fn bars(&self) -> Vec<Bar> {
+        let pairs = [
+            ("guestconv inspect", Job::Inspect, Peer::Inspector),
+            ("guestconv convert", Job::Convert, Peer::InPlace),
+        ];
+        let bars = pairs.into_iter().flat_map(|(program, job, peer)| {
+            let ours = self.our_wall(job).map(|wall| Bar { program, is_ours: true, seconds: wall.median });
+            let theirs = self.peer_wall(peer);
+            let theirs =
+                theirs.map(|wall| Bar { program: peer.name(), is_ours: false, seconds: wall.median });
+            ours.into_iter().chain(theirs)
+        });
+        bars.collect()
     }
 
     /// Returns who failed, and what they said.
@@ -163,6 +185,20 @@ pub(super) mod tests {
                 peers: vec![],
             },
         ]
+    }
+
+    #[test]
+    fn who_did_it_has_a_bar() {
+        let bar = |program, is_ours, seconds| Bar { program, is_ours, seconds };
+        let expected = vec![
+            vec![
+                bar("guestconv inspect", true, 0.1),
+                bar("virt-inspector", false, 20.0),
+                bar("guestconv convert", true, 0.25),
+            ],
+            vec![bar("guestconv inspect", true, 0.1)],
+        ];
+        assert_eq!(subjects().iter().map(Subject::bars).collect::<Vec<_>>(), expected);
     }
 
     #[test]

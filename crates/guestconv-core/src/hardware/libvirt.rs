@@ -5,6 +5,7 @@
 
 use super::host::{Host, HostDisk, HostDiskKind};
 use super::{AGENT_CHANNEL, Hardware, HardwareDisk, HardwareFirmware, HardwareNic};
+use crate::layout::disk_letters;
 use crate::plan::PlanError;
 use crate::xml::{Element, is_forbidden};
 
@@ -97,7 +98,9 @@ fn block(machine: &str, index: usize, disk: &HardwareDisk, image: &HostDisk) -> 
     let mut children = vec![
         Element::new("driver").attribute("name", "qemu").attribute("type", image.format.name()),
         Element::new("source").attribute(source, &image.path),
-        Element::new("target").attribute("dev", &(prefix.to_owned() + &letters(index))).attribute("bus", bus),
+        Element::new("target")
+            .attribute("dev", &(prefix.to_owned() + &disk_letters(index)))
+            .attribute("bus", bus),
         Element::new("boot").attribute("order", &(index + 1).to_string()),
     ];
     if bus == "scsi" {
@@ -108,15 +111,6 @@ fn block(machine: &str, index: usize, disk: &HardwareDisk, image: &HostDisk) -> 
         children.push(address.attribute("target", &index.to_string()));
     }
     Ok(Element::new("disk").attribute("type", kind).attribute("device", "disk").with(children))
-}
-
-/// Returns the letters of a disk: `a` to `z`, `aa` to `zz` and so on.
-fn letters(index: usize) -> String {
-    let last = char::from(b'a' + u8::try_from(index % 26).expect("it is less than 26"));
-    match index / 26 {
-        0 => last.to_string(),
-        before => letters(before - 1) + &last.to_string(),
-    }
 }
 
 fn network(nic: &HardwareNic) -> Element {

@@ -2,6 +2,7 @@
 
 use super::image::ImageFormat;
 use crate::error::{Error, ErrorKind, Result};
+use guestconv_core::layout::disk_letters;
 use std::path::PathBuf;
 
 /// A disk of the guest, as the caller names it.
@@ -108,7 +109,7 @@ impl DiskSpec {
 }
 
 /// The most disks that a guest may have.
-const DISKS_CAP: usize = 26;
+const DISKS_CAP: usize = 64;
 
 /// Returns the name of every disk: the caller's, or by order.
 pub(super) fn names(specs: &[DiskSpec]) -> Result<Vec<String>> {
@@ -118,8 +119,8 @@ pub(super) fn names(specs: &[DiskSpec]) -> Result<Vec<String>> {
         return Err(invalid("disk-count", message));
     }
     let mut names: Vec<String> = Vec::new();
-    for (spec, letter) in specs.iter().zip('a'..='z') {
-        let name = spec.name.clone().unwrap_or_else(|| format!("sd{letter}"));
+    for (index, spec) in specs.iter().enumerate() {
+        let name = spec.name.clone().unwrap_or_else(|| format!("sd{}", disk_letters(index)));
         let is_valid =
             !name.is_empty() && name.len() <= 32 && name.chars().all(|c| c.is_ascii_alphanumeric());
         if !is_valid {
@@ -145,12 +146,14 @@ mod tests {
             (vec![Some("sdb"), None], Err("disk-name-twice")),
             (vec![Some("../x")], Err("disk-name-invalid")),
             (vec![], Err("disk-count")),
-            (vec![None; 27], Err("disk-count")),
+            (vec![None; DISKS_CAP + 1], Err("disk-count")),
         ] {
             let spec = |name: &Option<&str>| DiskSpec { name: name.map(str::to_owned), ..DiskSpec::new("x") };
             let result = names(&given.iter().map(spec).collect::<Vec<_>>());
             let expected = expected.map(|n| n.into_iter().map(str::to_owned).collect::<Vec<_>>());
             assert_eq!(result.map_err(|e| e.code().to_owned()), expected.map_err(str::to_owned), "{given:?}");
         }
+        let many = names(&vec![DiskSpec::new("x"); DISKS_CAP]).unwrap();
+        assert_eq!(many.iter().skip(25).take(3).collect::<Vec<_>>(), ["sdz", "sdaa", "sdab"]);
     }
 }
