@@ -116,3 +116,27 @@ pub(super) fn calls(sockets: Sockets) -> Calls {
     }
     Calls { rules, others: Answer::Allow }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_given_its_sockets_makes_none() {
+        let answers = |sockets, call| {
+            let rule = calls(sockets).rules.into_iter().find(|rule| rule.call == call);
+            rule.map(|rule| (rule.cases.len(), rule.otherwise))
+        };
+        let (refused, of_others) = (Answer::Refuse(libc::EPERM), Answer::Refuse(libc::EAFNOSUPPORT));
+        for (call, unix, given) in [
+            (libc::SYS_socket, Some((1, of_others)), Some((0, refused))),
+            (libc::SYS_socketpair, Some((1, of_others)), Some((1, of_others))),
+            (libc::SYS_connect, None, Some((0, refused))),
+            (libc::SYS_bind, None, Some((0, refused))),
+            (libc::SYS_ptrace, Some((0, refused)), Some((0, refused))),
+        ] {
+            assert_eq!(answers(Sockets::Unix, call), unix, "{call}");
+            assert_eq!(answers(Sockets::Given, call), given, "{call}");
+        }
+    }
+}

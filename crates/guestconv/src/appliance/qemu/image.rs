@@ -66,3 +66,60 @@ fn has_pvh_note(mut notes: &[u8]) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Seek};
+
+    /// Returns an ELF file with a segment of notes, one of which is of this number.
+    fn kernel(note: u32) -> Vec<u8> {
+        let other = [4u32.to_le_bytes(), 5u32.to_le_bytes(), 3u32.to_le_bytes(), *b"GNU\0"].concat();
+        let ours = [4u32.to_le_bytes(), 4u32.to_le_bytes(), note.to_le_bytes(), *b"Xen\0", [0; 4]].concat();
+        let notes = [other, vec![0; 8], ours].concat();
+        let mut file = vec![0; 64 + 56];
+        file[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        file[0x20] = 64; // where the table of segments is, how long an entry, how many
+        file[0x36] = 56;
+        file[0x38] = 1;
+        file[64] = 4;
+        file[64 + 8] = 120;
+        file[64 + 32] = notes.len() as u8;
+        [file, notes].concat()
+    }
+
+    /// Returns an image for x86 that unpacks this.
+    fn image(packed: &[u8]) -> Vec<u8> {
+        let mut image = vec![0; 1024];
+        image[0x1f1] = 1;
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x206..0x208].copy_from_slice(&0x20fu16.to_le_bytes());
+        image[0x248] = 16;
+        image[0x24c..0x250].copy_from_slice(&(packed.len() as u32).to_le_bytes());
+        [image, vec![7; 16], packed.to_vec(), vec![7; 16]].concat()
+    }
+
+    #[test]
+    fn a_kernel_that_pvh_can_enter_is_unpacked() {
+        let old = {
+            let mut image = image(&kernel(PVH_NOTE));
+            image[0x206] = 7;
+            image
+        };
+        let cut = image(&kernel(PVH_NOTE))[..1100].to_vec();
+        for (what, given, expected) in [
+            ("with the entry", image(&kernel(PVH_NOTE)), kernel(PVH_NOTE)),
+            ("without", image(&kernel(17)), image(&kernel(17))),
+            ("no ELF", image(b"Image"), image(b"Image")),
+            ("an old image", old.clone(), old),
+            ("cut off", cut.clone(), cut),
+            ("another architecture's", b"MZ\0\0 and more".to_vec(), b"MZ\0\0 and more".to_vec()),
+        ] {
+            let mut file = in_memory(&given).unwrap();
+            let mut found = Vec::new();
+            file.rewind().unwrap();
+            file.read_to_end(&mut found).unwrap();
+            assert!(found == expected, "{what}");
+        }
+    }
+}

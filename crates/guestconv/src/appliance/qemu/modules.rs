@@ -128,3 +128,60 @@ pub(super) fn files(directory: &Path) -> Result<Vec<(String, Vec<u8>)>, String> 
 fn unpacked(path: &Path) -> io::Result<Vec<u8>> {
     compressed::unpacked(fs::read(path)?, MODULE_CAP_BYTES)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes the directory of a kernel that has virtio's PCI built in; returns its files.
+    fn found(needed_by: &str, built_in: &str) -> Result<Vec<(String, Vec<u8>)>, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let aliases =
+            "alias virtio:d00000002v* virtio_blk\nalias fs-ext2 ext4\nalias fs-ext4 ext4\nalias fs-nfs nfs\n";
+        let texts = [("modules.dep", needed_by), ("modules.alias", aliases), ("modules.builtin", built_in)];
+        texts.iter().for_each(|(name, text)| fs::write(directory.path().join(name), text).unwrap());
+        for path in needed_by.lines().filter_map(|line| line.split_once(':')).map(|(path, _)| path) {
+            let file = directory.path().join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, module_name(path).as_bytes()).unwrap();
+        }
+        files(directory.path()).map_err(|why| why.replace(&directory.path().display().to_string(), "DIR"))
+    }
+
+    #[test]
+    fn what_may_be_needed_is_taken_with_what_it_needs() {
+        let needed_by = "kernel/virtio_blk.ko: kernel/virtio_ring.ko kernel/virtio.ko\n\
+                         kernel/virtio_console.ko: kernel/virtio.ko\nkernel/virtio_ring.ko: kernel/virtio.ko\n\
+                         kernel/virtio.ko:\nkernel/ext4.ko: kernel/jbd2.ko kernel/crc16.ko\nkernel/jbd2.ko:\n\
+                         kernel/crc16.ko:\nkernel/nfs.ko:\n";
+        let files = found(needed_by, "kernel/drivers/virtio/virtio_pci.ko\n").unwrap();
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let of_modules = [
+            "crc16.ko",
+            "ext4.ko",
+            "jbd2.ko",
+            "virtio.ko",
+            "virtio_blk.ko",
+            "virtio_console.ko",
+            "virtio_ring.ko",
+        ];
+        assert_eq!(names, [[MODULES_FILE].as_slice(), &of_modules].concat());
+        let content =
+            |(name, content): &(String, Vec<u8>)| format!("{}.ko", String::from_utf8_lossy(content)) == *name;
+        assert!(files.iter().skip(1).all(content), "each has its own content");
+        let index: Modules = serde_json::from_slice(&files[0].1).unwrap();
+        assert_eq!(index.first, ["virtio", "virtio_ring", "virtio_blk", "virtio_console"]);
+        assert_eq!(
+            index.aliases,
+            [("fs_ext2", "ext4"), ("fs_ext4", "ext4")].map(|(a, m)| (a.to_owned(), m.to_owned()))
+        );
+        assert_eq!(index.asked("fs-ext2"), ["crc16", "jbd2", "ext4"]);
+    }
+
+    #[test]
+    fn a_kernel_without_the_machines_drivers_is_refused() {
+        assert_eq!(found("kernel/ext4.ko:\n", ""), Err("the kernel of DIR has no virtio_pci".to_owned()));
+        let missing = files(Path::new("/nonexistent")).unwrap_err();
+        assert_eq!(missing, "/nonexistent/modules.dep: No such file or directory (os error 2)");
+    }
+}
