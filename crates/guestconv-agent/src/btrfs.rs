@@ -15,13 +15,19 @@ pub(crate) struct Subvolumes {
     pub(crate) paths: Vec<String>,
     /// The path of the default one; `None`: the top one.
     pub(crate) default: Option<String>,
+    /// The paths of those that cannot be written, as snapshots are that tools keep.
+    pub(crate) read_only: Vec<String>,
 }
 
 const ROOT_TREE: u64 = 1;
 const ROOT_TREE_DIRECTORY: u64 = 6;
 const TOP: u64 = 5;
 const DIRECTORY_ITEM: u32 = 84;
+const ROOT_ITEM: u32 = 132;
 const ROOT_BACKREF: u32 = 144;
+/// Where the flags are in a `struct btrfs_root_item`, and the one of them that says that it is not written.
+const FLAGS_AT: usize = 208;
+const READ_ONLY: u64 = 1;
 /// Size of `struct btrfs_ioctl_search_args` and of `struct btrfs_ioctl_ino_lookup_args`.
 const ARGUMENT_BYTES: usize = 4096;
 /// Where the answer of a search begins: behind `struct btrfs_ioctl_search_key`.
@@ -58,7 +64,12 @@ pub(crate) fn subvolumes(top: &Path) -> io::Result<Subvolumes> {
     }
     let mut paths: Vec<String> = named.keys().filter_map(|id| path(&named, *id)).collect();
     paths.sort();
-    Ok(Subvolumes { paths, default: default.and_then(|id| path(&named, id)) })
+    let is_read_only = |item: &Item| le64(&item.data, FLAGS_AT).is_some_and(|flags| flags & READ_ONLY != 0);
+    let items = search(&top, (256, u64::MAX), ROOT_ITEM)?;
+    let mut read_only: Vec<String> =
+        items.iter().filter(|item| is_read_only(item)).filter_map(|item| path(&named, item.object)).collect();
+    read_only.sort();
+    Ok(Subvolumes { paths, default: default.and_then(|id| path(&named, id)), read_only })
 }
 
 fn path(named: &BTreeMap<u64, (u64, String)>, id: u64) -> Option<String> {

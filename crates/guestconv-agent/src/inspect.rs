@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::layout::{self, Scan};
 use crate::mount::{Access, Mounted, can_be_root, whole};
 use crate::tree::RootTree;
-use crate::{btrfs, kmsg};
+use crate::{btrfs, health};
 use guestconv_core::facts::{Facts, Mount, Root};
 use guestconv_core::finding::Finding;
 use guestconv_core::layout::DeviceName;
@@ -58,7 +58,7 @@ pub(crate) fn facts(
         }
         clock.ended(format!("settings {name}"));
     }
-    findings.extend(damage());
+    findings.extend(health::damage(mounted.refused()));
     mounted.tell_free(&mut scan.layout);
     findings.splice(0..0, scan.findings.drain(..));
     if findings.len() > CAP_FINDINGS {
@@ -77,6 +77,7 @@ fn candidates(
     budget: &Rc<Budget>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Vec<Mount>> {
+    findings.extend(scan.layout.filesystems.iter().filter_map(health::without_driver));
     let kinds = scan.layout.filesystems.iter().filter(|found| can_be_root(&found.kind));
     let devices: Vec<(DeviceName, bool)> =
         kinds.map(|found| (found.device.clone(), found.kind == "btrfs")).collect();
@@ -86,7 +87,7 @@ fn candidates(
         if scan.layout.same_btrfs(&device).first().is_some_and(|first| **first != device) {
             continue;
         }
-        let before = recoveries();
+        let before = health::recoveries();
         let top = is_btrfs.then_some("subvolid=5");
         let place = match mounted.apart(scan, &whole(&device, None), top) {
             Ok(place) => place,
@@ -95,7 +96,7 @@ fn candidates(
                 continue;
             }
         };
-        let was_dirty = recoveries() > before;
+        let was_dirty = health::recoveries() > before;
         let found = scan.layout.filesystems.iter_mut().find(|found| found.device == device);
         let Some(filesystem) = found else { continue };
         filesystem.dirty |= was_dirty;
@@ -111,7 +112,19 @@ fn candidates(
                     if found.default.is_some() {
                         subvolumes.clear();
                     }
-                    subvolumes.extend(found.paths.iter().take(CAP_LOOKED_AT).cloned().map(Some));
+                    // A system whose own root is read-only is looked at, a snapshot of one is not.
+                    let is_kept = |path: &&String| {
+                        found.read_only.binary_search(path).is_ok() && found.default.as_ref() != Some(*path)
+                    };
+                    let kept = found.paths.iter().filter(is_kept).count();
+                    if kept > 0 {
+                        let text = format!(
+                            "{kept} read-only subvolumes (snapshots) are kept as they are and not looked at"
+                        );
+                        findings.push(Finding::info("snapshot-left", text).about(device.0.clone()));
+                    }
+                    let looked_at = found.paths.iter().filter(|path| !is_kept(path)).take(CAP_LOOKED_AT);
+                    subvolumes.extend(looked_at.cloned().map(Some));
                     filesystem.subvolumes = found.paths;
                     filesystem.default_subvolume = found.default;
                 }
@@ -208,24 +221,4 @@ fn assembled(
 fn not_mounted(device: &DeviceName, error: &io::Error) -> Finding {
     let text = format!("the file system cannot be mounted: {error}; it is neither looked at nor changed");
     Finding::warning("filesystem-not-mounted", text).about(device.0.clone())
-}
-
-/// Returns how many journals the kernel says that it has replayed: XFS and JFS tell it only there.
-fn recoveries() -> usize {
-    let is_recovery =
-        |line: &&String| line.contains("Starting recovery") || line.contains("recovery complete");
-    kmsg::lines().iter().filter(is_recovery).count()
-}
-
-/// Returns what the kernel says of damage that it met and went on: what it skipped looks as if it was not there.
-fn damage() -> Option<Finding> {
-    const SAID: [&str; 5] =
-        ["EXT4-fs error", "corruption detected", "BTRFS error", "BTRFS critical", "): error, fat"];
-    let lines = kmsg::lines();
-    let line = lines.iter().find(|line| SAID.iter().any(|what| line.contains(what)))?;
-    let text = format!(
-        "a file system is damaged, and what is beyond the damage looks as if it was not there: {}; check it before you convert",
-        kmsg::told(line)
-    );
-    Some(Finding::error("filesystem-damaged", text))
 }

@@ -6,6 +6,7 @@ mod btrfs;
 mod budget;
 mod clock;
 mod device;
+mod health;
 mod heap;
 mod inspect;
 mod kmsg;

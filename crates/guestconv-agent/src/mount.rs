@@ -14,6 +14,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::ffi::CString;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Whether what is mounted can be written.
@@ -33,17 +34,19 @@ pub(crate) struct Mounted {
     made: usize,
     /// How many bytes are free on what was mounted.
     free_bytes: Vec<(DeviceName, u64)>,
+    /// The lines of the kernel's log about what it refused to mount.
+    refused: Vec<Range<usize>>,
 }
 
 /// Returns whether a file system of that kind can be a root.
 pub(crate) fn can_be_root(kind: &str) -> bool {
-    matches!(kind, "ext2" | "ext3" | "ext4" | "xfs" | "btrfs" | "jfs" | "f2fs")
+    matches!(kind, "ext2" | "ext3" | "ext4" | "xfs" | "btrfs" | "jfs" | "f2fs" | "nilfs2")
 }
 
 impl Mounted {
     /// Returns that nothing is mounted yet.
     pub(crate) fn nothing(access: Access) -> Self {
-        Self { access, places: Vec::new(), made: 0, free_bytes: Vec::new() }
+        Self { access, places: Vec::new(), made: 0, free_bytes: Vec::new(), refused: Vec::new() }
     }
 
     /// Mounts a file system at a place of ours; returns the place. `options` are those of the file system.
@@ -85,7 +88,7 @@ impl Mounted {
         }
     }
 
-    fn at(&self, scan: &Scan, what: &Mount, options: Option<&str>, place: &Path) -> io::Result<()> {
+    fn at(&mut self, scan: &Scan, what: &Mount, options: Option<&str>, place: &Path) -> io::Result<()> {
         let node =
             scan.devices.node(&what.device).ok_or_else(|| io::Error::other("there is no such device"))?;
         let filesystem = scan.layout.filesystem(&what.device);
@@ -109,6 +112,7 @@ impl Mounted {
         mount(node, place, kind, flags, Some(all.as_c_str())).map_err(|error| {
             let error = io::Error::from(error);
             let words = kmsg::last_words(before, &WORDS);
+            self.refused.push(before..kmsg::lines().len());
             io::Error::new(error.kind(), format!("{error}{words}{}", repair(kind, &error)))
         })
     }
@@ -127,6 +131,11 @@ impl Mounted {
         Ok(())
     }
 
+    /// Returns the lines of the kernel's log about what it refused to mount.
+    pub(crate) fn refused(&self) -> &[Range<usize>] {
+        &self.refused
+    }
+
     /// Returns how many are mounted.
     pub(crate) fn count(&self) -> usize {
         self.places.len()
@@ -137,17 +146,22 @@ impl Mounted {
 const WORDS: [&str; 9] =
     ["EXT4-fs", "EXT3-fs", "EXT2-fs", "XFS", "BTRFS", "F2FS-fs", "JFS", "FAT-fs", "NILFS"];
 
-/// Returns what to do about a file system that the kernel refuses.
-fn repair(kind: &str, error: &io::Error) -> String {
-    let command = match kind {
+/// Returns the command that mends a file system of that kind.
+pub(crate) fn repair_command(kind: &str) -> Option<&'static str> {
+    Some(match kind {
         "ext2" | "ext3" | "ext4" => "e2fsck -f",
         "xfs" => "xfs_repair",
         "btrfs" => "btrfs check",
         "f2fs" => "fsck.f2fs",
         "jfs" => "jfs_fsck -f",
         "vfat" => "fsck.fat",
-        _ => return String::new(),
-    };
+        _ => return None,
+    })
+}
+
+/// Returns what to do about a file system that the kernel refuses.
+fn repair(kind: &str, error: &io::Error) -> String {
+    let Some(command) = repair_command(kind) else { return String::new() };
     let has_reason = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
     let is_damage = matches!(
         has_reason,

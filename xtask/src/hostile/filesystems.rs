@@ -81,7 +81,7 @@ pub(super) const CASES: &[Case] = &[
             }
             Ok(Subject::raw([disk]))
         },
-        expect: super::case::converts(&["filesystem-damaged", "no-kernel"]),
+        expect: refused("filesystem-damaged", &["filesystem-damaged"]),
     },
     Case {
         name: "filesystems-ext4-extents",
@@ -108,7 +108,7 @@ pub(super) const CASES: &[Case] = &[
             shop.debugfs(&disk, &words)?;
             Ok(Subject::raw([disk]))
         },
-        expect: super::case::converts(&["filesystem-damaged", "no-kernel"]),
+        expect: refused("filesystem-damaged", &["filesystem-damaged"]),
     },
     Case {
         name: "filesystems-ext4-journal",

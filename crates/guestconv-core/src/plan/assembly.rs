@@ -20,7 +20,7 @@ const OBSTACLES_CAP: usize = 3;
 /// Returns the plan that makes a guest boot on a target with the chosen devices.
 ///
 /// # Errors
-/// [`PlanError`] if there is no system, if a card is named twice, if a choice is not on offer, or if the guest cannot boot there whatever is done.
+/// [`PlanError`] if there is no system, if a file system is damaged, if a card is named twice, if a choice is not on offer, or if the guest cannot boot there whatever is done.
 pub fn plan(
     facts: &Facts,
     target: &Target,
@@ -28,6 +28,7 @@ pub fn plan(
     options: &PlanOptions,
 ) -> Result<Plan, PlanError> {
     require_system(facts)?;
+    require_sound(facts)?;
     super::require_distinct(&options.nics)?;
     let lay_out = lay_out::needed(facts)?;
     let laid_out = lay_out.as_ref().map(|lay_out| lay_out.after(facts));
@@ -111,6 +112,15 @@ pub fn require_system(facts: &Facts) -> Result<(), PlanError> {
         message.push_str(&format!("{begin}{about}{}", finding.text));
     }
     Err(PlanError::new("no-system", message))
+}
+
+/// Fails if the kernel met damage in what it looked at: what is written there may break more, and what was not seen is not
+/// planned for.
+fn require_sound(facts: &Facts) -> Result<(), PlanError> {
+    match facts.findings.iter().find(|finding| finding.code == "filesystem-damaged") {
+        Some(damage) => Err(PlanError::new("filesystem-damaged", damage.text.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Returns the devices that the guest shall have, each with its driver.
