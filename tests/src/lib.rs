@@ -10,6 +10,7 @@
     reason = "it is a test's: what fails here fails the test"
 )]
 
+mod corpus;
 mod data;
 pub mod faults;
 pub mod images;
@@ -19,6 +20,7 @@ pub mod programs;
 pub mod running;
 mod subjects;
 
+pub use corpus::campaign;
 pub use data::test_data;
 pub use guestconv_core::fixtures::relaxng;
 pub use images::{are_identical, copy_sparse};

@@ -20,6 +20,8 @@ mod faults;
 mod guest;
 mod hostile;
 mod man;
+mod matrix;
+mod mutate;
 mod published;
 mod run;
 mod schemas;
@@ -63,6 +65,16 @@ const TASKS: &[Task] = &[
         name: "hostile",
         help: "make hostile guests and run every command on them: --list, --make DIR, --run, NAME…",
         call: hostile::task,
+    },
+    Task {
+        name: "fs-matrix",
+        help: "convert a small system on every file system, volume and format, and compare",
+        call: matrix::task,
+    },
+    Task {
+        name: "mutate",
+        help: "change thousands of images somewhere and inspect each: it ends, with a code, and nothing is written",
+        call: mutate::task,
     },
     Task { name: "dist", help: "make the tree and the tarball that a user installs", call: dist::task },
     Task {

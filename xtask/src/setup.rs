@@ -51,6 +51,25 @@ pub(crate) const GUESTS: Group = Group {
     ],
 };
 
+/// To make the rows of the matrix, which have what no guest has.
+pub(crate) const MATRIX: Group = Group {
+    purpose: "to make file systems",
+    packages: &[
+        "acl",
+        "attr",
+        "erofs-utils",
+        "exfatprogs",
+        "f2fs-tools",
+        "genisoimage",
+        "jfsutils",
+        "nilfs-tools",
+        "ntfs-3g",
+        "reiserfsprogs",
+        "squashfs-tools",
+        "udftools",
+    ],
+};
+
 /// To boot them.
 pub(crate) const PROVE: Group =
     Group { purpose: "to boot guests", packages: &[EMULATOR, "ovmf", "qemu-utils"] };
@@ -96,7 +115,7 @@ pub(crate) const PEERS: Group = Group {
 
 /// The task: installs what any task but the benchmark needs.
 pub(crate) fn task(_: &[String]) -> Result<()> {
-    ensure(&[BUILD, GUESTS, PROVE, SECOND_RUNNER, GRUB, CHECKS, PYTHON])
+    ensure(&[BUILD, GUESTS, MATRIX, PROVE, SECOND_RUNNER, GRUB, CHECKS, PYTHON])
 }
 
 /// Sees to it that the packages of the groups are installed.

@@ -6,7 +6,7 @@
 mod description;
 mod disk;
 mod tree;
-mod uml;
+pub(crate) mod uml;
 
 use crate::cache;
 use anyhow::{Context as _, Result, bail};

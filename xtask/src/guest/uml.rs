@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Runs `script` with the images, and with the path of the root tree as its variable `tar`. Its own files are in a folder
 /// beside the images, for a look if it fails.
-pub(super) fn run(script: &str, images: &[PathBuf], tar: &Path) -> Result<()> {
+pub(crate) fn run(script: &str, images: &[PathBuf], tar: &Path) -> Result<()> {
     let dir = images.first().context("no image")?.with_extension("build");
     fs::create_dir(&dir)?;
     let file = |name: &str| dir.join(name);

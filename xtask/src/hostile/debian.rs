@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// The version of its kernel.
-pub(super) const KERNEL: &str = "6.1.0-41-amd64";
+pub(crate) const KERNEL: &str = "6.1.0-41-amd64";
 /// Its modules, with what each needs.
 const MODULES: &[(&str, &[&str])] = &[
     ("kernel/drivers/virtio/virtio.ko", &[]),
@@ -37,19 +37,19 @@ const MODULES: &[(&str, &[&str])] = &[
 ];
 
 /// The files of a root, on the host until a file system is made of them.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     /// Where they are.
-    pub(super) root: PathBuf,
+    pub(crate) root: PathBuf,
 }
 
 impl Tree {
     /// Makes the root in a shop.
-    pub(super) fn new(shop: &Shop) -> Result<Self> {
+    pub(crate) fn new(shop: &Shop) -> Result<Self> {
         Self::named(shop, "tree", "hostile")
     }
 
     /// Makes a root of that directory and host name.
-    pub(super) fn named(shop: &Shop, directory: &str, hostname: &str) -> Result<Self> {
+    pub(crate) fn named(shop: &Shop, directory: &str, hostname: &str) -> Result<Self> {
         let tree = Self { root: shop.path(directory) };
         let grub = format!(
             "set default=0\nset timeout=5\nmenuentry 'Debian' --class debian {{\n  insmod ext2\n  set root='hd0,msdos1'\n\
@@ -92,7 +92,7 @@ impl Tree {
     }
 
     /// Adds the modules of a kernel.
-    pub(super) fn modules(&self, kernel: &str) -> Result<()> {
+    pub(crate) fn modules(&self, kernel: &str) -> Result<()> {
         let base = format!("lib/modules/{kernel}");
         let mut index = String::new();
         for (path, needs) in MODULES {
@@ -115,7 +115,7 @@ impl Tree {
     }
 
     /// Writes a file, whatever was there.
-    pub(super) fn file(&self, path: &str, content: &[u8]) -> Result<PathBuf> {
+    pub(crate) fn file(&self, path: &str, content: &[u8]) -> Result<PathBuf> {
         let place = self.cleared(path)?;
         fs::write(&place, content).with_context(|| format!("cannot write {}", place.display()))?;
         fs::set_permissions(&place, fs::Permissions::from_mode(0o644))?;
@@ -123,31 +123,31 @@ impl Tree {
     }
 
     /// Writes a file of that size that is one hole.
-    pub(super) fn sparse(&self, path: &str, size_bytes: u64) -> Result<()> {
+    pub(crate) fn sparse(&self, path: &str, size_bytes: u64) -> Result<()> {
         let place = self.cleared(path)?;
         Ok(fs::File::create(place)?.set_len(size_bytes)?)
     }
 
     /// Makes a symbolic link, whatever was there.
-    pub(super) fn link(&self, path: &str, to: &str) -> Result<()> {
+    pub(crate) fn link(&self, path: &str, to: &str) -> Result<()> {
         let place = self.cleared(path)?;
         symlink(to, &place).with_context(|| format!("cannot make {}", place.display()))
     }
 
     /// Makes a file whose name is these bytes.
-    pub(super) fn named_by_bytes(&self, directory: &str, name: &[u8], content: &[u8]) -> Result<()> {
+    pub(crate) fn named_by_bytes(&self, directory: &str, name: &[u8], content: &[u8]) -> Result<()> {
         let directory = self.root.join(directory);
         fs::create_dir_all(&directory)?;
         Ok(fs::write(directory.join(std::ffi::OsStr::from_bytes(name)), content)?)
     }
 
     /// Removes a file, a link or a directory with all in it.
-    pub(super) fn remove(&self, path: &str) -> Result<()> {
+    pub(crate) fn remove(&self, path: &str) -> Result<()> {
         removed(&self.root.join(path))
     }
 
     /// Returns the tree as ext4 in the partition of a disk.
-    pub(super) fn ext4(&self, shop: &Shop, debugfs: &[String]) -> Result<PathBuf> {
+    pub(crate) fn ext4(&self, shop: &Shop, debugfs: &[String]) -> Result<PathBuf> {
         shop.ext4(&self.root, debugfs)
     }
 
@@ -169,12 +169,12 @@ fn removed(place: &Path) -> Result<()> {
 }
 
 /// Returns the path of its initramfs, without the `/` in front.
-pub(super) fn initrd() -> String {
+pub(crate) fn initrd() -> String {
     format!("boot/initrd.img-{KERNEL}")
 }
 
 /// Returns its initramfs: udev, a module, and the name of a device that does not last.
-pub(super) fn initramfs() -> Result<Vec<u8>> {
+pub(crate) fn initramfs() -> Result<Vec<u8>> {
     let mut archive = Writer::new();
     for directory in ["usr", "usr/lib", "usr/lib/systemd", "conf", "conf/conf.d"] {
         archive.directory(directory, 0o755)?;

@@ -11,37 +11,37 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 /// A command that did what it was asked.
-pub(super) const DONE: &str = "done";
+pub(crate) const DONE: &str = "done";
 /// How long one command may take on a quiet machine.
-pub(super) const WALL_CAP_SECONDS: f64 = 10.0;
+pub(crate) const WALL_CAP_SECONDS: f64 = 10.0;
 /// How much memory all processes of one command may have together.
-pub(super) const MEMORY_CAP_BYTES: u64 = 400 << 20;
+pub(crate) const MEMORY_CAP_BYTES: u64 = 400 << 20;
 
 /// Whether a command may take as long as it likes: on a busy machine its time says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Time {
+pub(crate) enum Time {
     Any,
     Capped,
 }
 
 /// What a command said.
-pub(super) struct Said {
+pub(crate) struct Said {
     /// `done`, or the code of the error that it ended with.
-    pub(super) end: String,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+    pub(crate) end: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// What its standard output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Text,
     Json,
     Xml,
 }
 
 impl Form {
-    pub(super) fn of(is_json: bool, is_xml: bool) -> Self {
+    pub(crate) fn of(is_json: bool, is_xml: bool) -> Self {
         match (is_json, is_xml) {
             (true, _) => Self::Json,
             (_, true) => Self::Xml,
@@ -51,7 +51,7 @@ impl Form {
 }
 
 impl Said {
-    pub(super) fn of(run: &Run) -> Self {
+    pub(crate) fn of(run: &Run) -> Self {
         let end = match run.status.code() {
             Some(0) => DONE.to_owned(),
             // What a verify finds missing is a result, not an error.
@@ -80,7 +80,7 @@ fn code(stderr: &str) -> String {
 }
 
 /// Returns the codes of the findings in a document.
-pub(super) fn findings(said: &Said) -> Vec<String> {
+pub(crate) fn findings(said: &Said) -> Vec<String> {
     let document: serde_json::Value = serde_json::from_str(&said.stdout).unwrap_or_default();
     let findings =
         document.get("findings").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
@@ -91,7 +91,7 @@ pub(super) fn findings(said: &Said) -> Vec<String> {
 }
 
 /// Returns what must not be, whatever the case.
-pub(super) fn violations(run: &Run, said: &Said, form: Form, time: Time) -> Vec<String> {
+pub(crate) fn violations(run: &Run, said: &Said, form: Form, time: Time) -> Vec<String> {
     let mut found = Vec::new();
     let all = [said.stdout.as_str(), said.stderr.as_str()];
     if run.timed_out {
@@ -144,7 +144,7 @@ fn broken(document: &str, form: Form) -> Option<String> {
 }
 
 /// Returns whether two files hold the same; holes are skipped where both have them.
-pub(super) fn are_identical(one: &Path, other: &Path) -> Result<bool> {
+pub(crate) fn are_identical(one: &Path, other: &Path) -> Result<bool> {
     let open = |path: &Path| File::open(path).with_context(|| format!("cannot open {}", path.display()));
     let files = [open(one)?, open(other)?];
     let [one, other] = &files;

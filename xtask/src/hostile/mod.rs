@@ -7,19 +7,19 @@
 mod bombs;
 mod case;
 mod cycles;
-mod debian;
+pub(crate) mod debian;
 mod documents;
 mod duplicates;
 mod filesystems;
 mod full;
 mod images;
-mod judge;
+pub(crate) mod judge;
 mod links;
 mod names;
 mod nodes;
 mod report;
 mod run;
-mod shop;
+pub(crate) mod shop;
 mod texts;
 mod volumes;
 

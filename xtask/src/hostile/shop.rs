@@ -9,34 +9,34 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Where the only partition of a disk begins.
-pub(super) const PARTITION_AT: u64 = 1 << 20;
+pub(crate) const PARTITION_AT: u64 = 1 << 20;
 /// Small, so that thousands of runs fit anywhere.
-pub(super) const DISK_BYTES: u64 = 96 << 20;
+pub(crate) const DISK_BYTES: u64 = 96 << 20;
 /// Programs of administrators are not in everybody's path.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// Nothing of a case depends on when it is made.
 const UUID: &str = "6a1b2c3d-0000-4000-8000-00000000000a";
 
 /// The directory of one case.
-pub(super) struct Shop {
+pub(crate) struct Shop {
     dir: PathBuf,
     /// A file of the host that no guest may reach.
-    pub(super) canary: PathBuf,
+    pub(crate) canary: PathBuf,
 }
 
 impl Shop {
     /// Returns a shop in an empty directory.
-    pub(super) fn new(dir: PathBuf, canary: PathBuf) -> Self {
+    pub(crate) fn new(dir: PathBuf, canary: PathBuf) -> Self {
         Self { dir, canary }
     }
 
     /// Returns the path of a file of the case.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
     /// Returns a file of zeroes of that size, which is a hole.
-    pub(super) fn blank(&self, name: &str, size_bytes: u64) -> Result<PathBuf> {
+    pub(crate) fn blank(&self, name: &str, size_bytes: u64) -> Result<PathBuf> {
         let path = self.path(name);
         let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
         file.set_len(size_bytes)?;
@@ -44,12 +44,12 @@ impl Shop {
     }
 
     /// Returns a disk with one partition that holds the tree as ext4; `debugfs` is done to it then.
-    pub(super) fn ext4(&self, tree: &Path, debugfs: &[String]) -> Result<PathBuf> {
+    pub(crate) fn ext4(&self, tree: &Path, debugfs: &[String]) -> Result<PathBuf> {
         self.ext4_of("disk.img", DISK_BYTES, tree, &["-O", "^metadata_csum"], debugfs)
     }
 
     /// Returns such a disk of that name, size and options of mkfs.
-    pub(super) fn ext4_of(
+    pub(crate) fn ext4_of(
         &self,
         name: &str,
         size_bytes: u64,
@@ -71,7 +71,7 @@ impl Shop {
     }
 
     /// Changes the file system in the partition of a disk.
-    pub(super) fn debugfs(&self, disk: &Path, commands: &[String]) -> Result<()> {
+    pub(crate) fn debugfs(&self, disk: &Path, commands: &[String]) -> Result<()> {
         if commands.is_empty() {
             return Ok(());
         }
@@ -94,27 +94,27 @@ impl Shop {
     }
 
     /// Asks debugfs, and returns what it answers.
-    pub(super) fn asked(&self, disk: &Path, question: &str) -> Result<String> {
+    pub(crate) fn asked(&self, disk: &Path, question: &str) -> Result<String> {
         let place = format!("{}?offset={PARTITION_AT}", disk.display());
         run::output(tool("debugfs").args(["-R", question]).arg(place))
     }
 }
 
 /// Returns a program of the host, with nothing of the user's own settings.
-pub(super) fn tool(name: &str) -> Command {
+pub(crate) fn tool(name: &str) -> Command {
     let mut command = Command::new(name);
     command.env("PATH", PATH).env("LC_ALL", "C").env("MTOOLS_SKIP_CHECK", "1").stdin(Stdio::null());
     command
 }
 
 /// Writes at a place of a file.
-pub(super) fn poke(path: &Path, at: u64, bytes: &[u8]) -> Result<()> {
+pub(crate) fn poke(path: &Path, at: u64, bytes: &[u8]) -> Result<()> {
     let file = OpenOptions::new().write(true).open(path)?;
     file.write_all_at(bytes, at).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Reads at a place of a file.
-pub(super) fn peek(path: &Path, at: u64, size_bytes: usize) -> Result<Vec<u8>> {
+pub(crate) fn peek(path: &Path, at: u64, size_bytes: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; size_bytes];
     File::open(path)?
         .read_exact_at(&mut bytes, at)
@@ -128,7 +128,7 @@ fn partition(disk: &Path, size_bytes: u64) -> Result<()> {
 }
 
 /// Writes an MBR with GRUB's boot code and these partitions: flag, type, start and length in sectors.
-pub(super) fn mbr(disk: &Path, partitions: &[(u8, u8, u64, u64)]) -> Result<()> {
+pub(crate) fn mbr(disk: &Path, partitions: &[(u8, u8, u64, u64)]) -> Result<()> {
     let mut sector = vec![0; 440];
     sector.splice(..4, *b"\xeb\x63\x90\x00");
     sector.splice(384..388, *b"GRUB");
@@ -144,7 +144,7 @@ pub(super) fn mbr(disk: &Path, partitions: &[(u8, u8, u64, u64)]) -> Result<()> 
 }
 
 /// Returns bytes that look random and are always the same for a seed.
-pub(super) fn noise(seed: u64, size_bytes: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, size_bytes: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
     let next = |_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
