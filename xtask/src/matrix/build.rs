@@ -97,7 +97,7 @@ fn build(row: &Row, script: &str, tree: &Path, dir: &Path) -> Result<()> {
 /// Looks at raw disks: opens them without writing, lists all, and lets the file system be checked.
 pub(super) fn looked_at(row: &Row, disks: &[PathBuf], scratch: &Path) -> Result<Listing> {
     let script = format!(
-        "{}\nopen >/dev/null 2>&1\nmounted -o ro\nlisting > /tmp/listing\numount $root\n\
+        "{}\ntrap '[ $? = 0 ] || cat /tmp/log' EXIT\nopen > /tmp/log 2>&1\nmounted -o ro\nlisting > /tmp/listing\numount $root\n\
          check > /tmp/check 2>&1 || {{ echo \"the check of the file system failed:\"; tail -30 /tmp/check; exit 1; }}\n\
          cat /tmp/listing > $tape\n",
         functions(row)
@@ -122,8 +122,10 @@ fn build_script(row: &Row) -> String {
     let spec = if row.spec.is_empty() { "UUID=$(blkid -p -o value -s UUID $dev)" } else { row.spec };
     format!(
         r#"{functions}
-stack > /tmp/stack 2>&1 || {{ cat /tmp/stack; exit 1; }}
-format > /tmp/mkfs 2>&1 || {{ cat /tmp/mkfs; exit 1; }}
+# After `||` a shell would go on where a command fails.
+trap '[ $? = 0 ] || cat /tmp/log' EXIT
+stack > /tmp/log 2>&1
+format > /tmp/log 2>&1
 mounted
 tar -C $root -xpf $tar
 spec="{spec}"
@@ -133,11 +135,11 @@ dress
 fill
 sync
 umount -R $root
-open_again > /tmp/open 2>&1 || {{ cat /tmp/open; exit 1; }}
+open_again > /tmp/log 2>&1
 mounted -o ro
 listing > /tmp/listing
 umount $root
-close > /tmp/close 2>&1 || {{ cat /tmp/close; exit 1; }}
+close > /tmp/log 2>&1
 cat /tmp/listing > $tape
 sync
 "#,

@@ -30,7 +30,13 @@ macro_rules! opened {
 }
 
 /// LUKS in the only partition.
-const LUKS: Row = Row { open: opened!("/dev/vda1"), close: "cryptsetup close plain", key: KEY, ..Row::PLAIN };
+const LUKS: Row = Row {
+    modules: "dm-mod ecb xts cbc essiv dm-crypt af_alg algif_skcipher algif_hash md-mod raid1",
+    open: opened!("/dev/vda1"),
+    close: "cryptsetup close plain",
+    key: KEY,
+    ..Row::PLAIN
+};
 
 pub(super) const ROWS: &[Row] = &[
     Row { name: "luks1", stack: luks!("/dev/vda1", "--type luks1 --pbkdf-force-iterations 1000"), ..LUKS },

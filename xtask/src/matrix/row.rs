@@ -114,7 +114,7 @@ impl Row {
             stack,
             table: None,
             modules: "md-mod raid0 raid1 raid10 raid456 linear",
-            open: "mdadm -A --readonly --run /dev/md0 $all; dev=/dev/md0",
+            open: "mdadm -A --readonly --run /dev/md0 $(for disk in $all; do mdadm -E $disk > /dev/null 2>&1 && echo $disk; done); dev=/dev/md0",
             close: "mdadm --stop /dev/md0",
             ..Self::PLAIN
         }

@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     Row::lvm(
         "lvm-cache-pool",
-        in_group!("L lvcreate -Zn -Wn -y -L 96m -n root vg /dev/vda; L lvcreate -Zn -y --type cache-pool -L 16m --poolmetadatasize 4m --poolmetadataspare n -n cpool vg /dev/vdb; L lvconvert -y --type cache --cachepool vg/cpool --cachemode writeback vg/root"),
+        in_group!("L lvcreate -Zn -Wn -y -L 96m -n root vg /dev/vda; L lvcreate -y --type cache-pool -L 16m --poolmetadatasize 4m --poolmetadataspare n -n cpool vg /dev/vdb; L lvconvert -y --type cache --cachepool vg/cpool --cachemode writeback vg/root"),
     ),
     Row::lvm(
         "lvm-cache-volume",
