@@ -185,11 +185,21 @@ pub(super) fn segment(section: &Section) -> Option<Segment> {
     Some(Segment { start_extent, extents, kind: kind(section)? })
 }
 
+/// What LVM writes behind the type of a segment, each after a plus, since whoever does not understand it must not open the volume:
+/// the cache is one volume, its metadata has another format (`metadata_format` says which), a thin pool's metadata is longer than
+/// what is used of it.
+const UNDERSTOOD: [&str; 3] = ["CACHE_USES_CACHEVOL", "METADATA_FORMAT", "CROP_METADATA"];
+
 fn kind(section: &Section) -> Option<SegmentKind> {
     let text = |name: &str| section.text(name).map(str::to_owned);
-    // Behind a plus stands what a reader must know; of these only this one is: the cache is one volume.
-    let kind = section.text("type")?;
-    Some(match kind.strip_suffix("+CACHE_USES_CACHEVOL").unwrap_or(kind) {
+    let written = section.text("type")?;
+    let (kind, mut must_know) = match written.split_once('+') {
+        Some((kind, must_know)) => (kind, must_know.split('+')),
+        None => (written, "".split('+')),
+    };
+    let kind =
+        if must_know.all(|flag| flag.is_empty() || UNDERSTOOD.contains(&flag)) { kind } else { written };
+    Some(match kind {
         "striped" => SegmentKind::Striped {
             stripe_sectors: section.number("stripe_size").unwrap_or(0),
             areas: areas(section.list("stripes")?)?,

@@ -244,7 +244,7 @@ fn every_kind_of_volume_is_mapped_with_what_it_lies_on() {
                 + &segment(
                     "c",
                     "",
-                    r#"type = "cache-pool" data = "c_d" metadata = "c_m" chunk_size = 64 metadata_format = 2
+                    r#"type = "cache-pool+METADATA_FORMAT" data = "c_d" metadata = "c_m" chunk_size = 64 metadata_format = 2
                    cache_mode = "writeback""#,
                 )
                 + &segment("v", SHOWN, r#"type = "cache" cache_pool = "c" origin = "o""#),
