@@ -149,11 +149,7 @@ fn what_others_made_is_found_or_named() {
             None,
             &["/dev/sda: btrfs", "/dev/sdb: btrfs"],
         ),
-        (
-            &["fs/btrfs-raid1-2.bin.gz"],
-            None,
-            &["/dev/sda: btrfs", "filesystem-not-mounted", "filesystem-damaged"],
-        ),
+        (&["fs/btrfs-raid1-2.bin.gz"], None, &["/dev/sda: btrfs", "filesystem-not-mounted"]),
         (&["fs/btrfs-default.bin.gz"], None, &["/dev/sda: btrfs"]),
         (&["fs/btrfs-subvolume.bin.gz"], None, &["/dev/sda: btrfs"]),
         (&["fs/btrfs-subvolume-custom-default.bin.gz"], None, &["/dev/sda: btrfs"]),
