@@ -78,6 +78,24 @@ pub(crate) fn program() -> Result<PathBuf> {
     Ok(checkout().join("target/release/guestconv"))
 }
 
+/// Returns what a campaign is tried on: the program that is named, or else one built for release; and the appliance that the
+/// environment names, or else that of this checkout.
+///
+/// # Errors
+/// If the program is not there, or cannot be built.
+pub(crate) fn tried(program: Option<PathBuf>) -> Result<(PathBuf, PathBuf)> {
+    let appliance = match env::var_os("GUESTCONV_APPLIANCE") {
+        Some(named) => named.into(),
+        None => appliance::directory()?,
+    };
+    let program = match program {
+        Some(program) => fs::canonicalize(&program)
+            .with_context(|| format!("there is no program {}", program.display()))?,
+        None => self::program()?,
+    };
+    Ok((program, appliance))
+}
+
 fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(checkout());

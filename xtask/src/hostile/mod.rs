@@ -23,14 +23,12 @@ pub(crate) mod shop;
 mod texts;
 mod volumes;
 
-use crate::{appliance, dist};
-use anyhow::{Context, Result, bail};
+use crate::dist;
+use anyhow::{Result, bail};
 use case::Case;
 use judge::Time;
 use report::Report;
 use run::Runner;
-use std::env;
-use std::fs;
 use std::path::PathBuf;
 
 const USAGE: &str =
@@ -81,15 +79,7 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
         }
         Wish::Run { time, program, names } => {
             let chosen = chosen(&names)?;
-            let appliance = match env::var_os("GUESTCONV_APPLIANCE") {
-                Some(named) => named.into(),
-                None => appliance::directory()?,
-            };
-            let program = match program {
-                Some(program) => fs::canonicalize(&program)
-                    .with_context(|| format!("there is no program {}", program.display()))?,
-                None => dist::program()?,
-            };
+            let (program, appliance) = dist::tried(program)?;
             let runner = Runner::new(program, appliance, time)?;
             let mut report = Report::default();
             for case in chosen {

@@ -16,12 +16,11 @@ mod trial;
 mod volumes;
 mod xfs;
 
-use crate::{appliance, checkout, dist, setup};
-use anyhow::{Context, Result, bail};
+use crate::{checkout, dist, setup};
+use anyhow::{Result, bail};
 pub(crate) use build::tree_archive;
 
 use row::Row;
-use std::env;
 use std::fs;
 use std::path::PathBuf;
 use trial::Bench;
@@ -50,15 +49,7 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
         bail!("no row is called {unknown}; see cargo xtask fs-matrix --list");
     }
     setup::ensure(&[setup::GUESTS, setup::MATRIX])?;
-    let appliance = match env::var_os("GUESTCONV_APPLIANCE") {
-        Some(named) => named.into(),
-        None => appliance::directory()?,
-    };
-    let program = match program {
-        Some(program) => fs::canonicalize(&program)
-            .with_context(|| format!("there is no program {}", program.display()))?,
-        None => dist::program()?,
-    };
+    let (program, appliance) = dist::tried(program)?;
     let bench = Bench { program: &program, appliance: &appliance };
     let (mut lines, mut failed) = (Vec::new(), Vec::new());
     for row in rows().filter(|row| names.is_empty() || names.iter().any(|name| name == row.name)) {

@@ -9,12 +9,11 @@ mod seeds;
 
 use crate::bench::measure::{How, Run, Sampling, measure};
 use crate::hostile::judge::{self, Form, Said, Time};
-use crate::{appliance, dist, run, setup};
+use crate::{dist, run, setup};
 use anyhow::{Context, Result, bail};
 use mutation::{Numbers, mutate};
 use seeds::Seed;
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -63,15 +62,7 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
         }
     }
     setup::ensure(&[setup::GUESTS, setup::MATRIX])?;
-    let appliance = match env::var_os("GUESTCONV_APPLIANCE") {
-        Some(named) => named.into(),
-        None => appliance::directory()?,
-    };
-    let program = match program {
-        Some(program) => fs::canonicalize(&program)
-            .with_context(|| format!("there is no program {}", program.display()))?,
-        None => dist::program()?,
-    };
+    let (program, appliance) = dist::tried(program)?;
     let seeds = seeds::made()?;
     let looker = Looker { program, appliance };
     let mut tally = Tally::default();
