@@ -37,7 +37,7 @@ pub(super) fn page(lines: &[String]) -> Result<String> {
         "# File systems, volumes, encryption, tables and formats\n\n\
          Written by `cargo xtask fs-matrix`: each row is a small system on such disks, with names, owners, modes, times, extended attributes,\n\
          access control lists, capabilities, labels of SELinux, flags, project quotas, holes and shared extents, as far as the file system has\n\
-         them. It is inspected, converted, planned again (nothing is left to do), undone (the disks are bit for bit as before), converted again,\n\
+         them. It is inspected, converted, planned again (nothing is left to do), undone (the disks hold bit for bit what they held), converted again,\n\
          and then read by another kernel: all that the plan does not name is as it was, and the file system's own checker (NILFS2 has none) finds nothing.\n\
          What is refused is refused before anything is written. No system is started here; real guests are (`tests/tests/line.rs`).\n\n\
          `names` is how many files were compared, `changed` how many of them the conversion changed, as planned; seconds and MiB (all processes\n\

@@ -56,7 +56,7 @@ pub(super) enum Expect {
 }
 
 impl Row {
-    /// An ext4 on a whole disk that has nothing else.
+    /// An ext4 on the only partition of a disk.
     pub(super) const PLAIN: Self = Self {
         name: "",
         disks: &[192],
@@ -91,7 +91,7 @@ impl Row {
         Self { name, mkfs, disks: &[384], check: "btrfs check --readonly $dev", ..Self::PLAIN }
     }
 
-    /// Returns a volume of LVM that `lvcreate` makes on three disks, with its name in `vg`.
+    /// Returns a volume of LVM that `lvcreate` makes on four disks: `root` in the group `vg`.
     pub(super) const fn lvm(name: &'static str, stack: &'static str) -> Self {
         Self {
             name,
