@@ -6,6 +6,7 @@
 //! Where the two disagree, a finding says so. Nothing is written.
 
 mod gpt;
+mod ldm;
 mod mbr;
 
 use crate::finding::Finding;
@@ -69,6 +70,9 @@ pub fn read(device: &dyn ReadAt, disk: &str) -> io::Result<Scan> {
         (Some(mbr), None) => mbr_table(mbr, &sector, disk),
         (None, None) => None,
     };
+    if let Some(table) = &table {
+        findings.extend(ldm::finding(device, table)?);
+    }
     let findings = findings.into_iter().map(|finding| finding.about(disk)).collect();
     Ok(Scan { table, boot_code, findings })
 }

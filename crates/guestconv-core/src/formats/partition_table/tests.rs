@@ -164,6 +164,42 @@ fn two_tables_that_disagree_are_found() {
 }
 
 #[test]
+fn a_dynamic_disk_is_named() {
+    let mut disk = vec![0; 4096 * SECTOR];
+    put(&mut disk, 440, b"sign");
+    mbr(&mut disk, 0, &[(0x80, 0x42, 63, 1024)]);
+    assert_eq!(codes(&read(&disk, "sda").unwrap()), [] as [&str; 0], "the type alone is no proof");
+    put(&mut disk, 6 * SECTOR, b"PRIVHEAD");
+    assert_eq!(codes(&read(&disk, "sda").unwrap()), ["dynamic-disk"]);
+    let table = |type_id: &str| PartitionTable {
+        kind: TableKind::Gpt,
+        id: String::new(),
+        partitions: vec![Partition {
+            device: partition_device("sda", 1),
+            number: 1,
+            start_bytes: 0,
+            size_bytes: 0,
+            type_id: type_id.into(),
+            partuuid: None,
+            label: None,
+            bootable: false,
+        }],
+    };
+    for (type_id, expected) in [
+        ("5808c8aa-7e8f-42e0-85d2-e1e90434cfb3", true),
+        ("af9b60a0-1431-4f62-bc68-3311714a69ad", true),
+        ("0fc63daf-8483-4772-8e79-3d69d8477de4", false),
+    ] {
+        let found = ldm::finding(&disk, &table(type_id)).unwrap();
+        assert_eq!(
+            found.map(|finding| finding.code),
+            expected.then(|| "dynamic-disk".to_owned()),
+            "{type_id}"
+        );
+    }
+}
+
+#[test]
 fn a_disk_without_a_table_has_none() {
     let mut fat = vec![0; 64 * SECTOR];
     put(&mut fat, 0, b"\xeb\x3c\x90mkfs.fat");
