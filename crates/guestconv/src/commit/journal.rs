@@ -87,8 +87,9 @@ impl Journal {
             let Err(error) = own::write(&disk.journal, self) else { continue };
             let failed = |outcome: &str| {
                 let message = format!(
-                    "cannot write {}: {error}; let this user write into that directory{outcome}",
-                    disk.journal.display()
+                    "cannot write {}: {error}; {}{outcome}",
+                    disk.journal.display(),
+                    what_to_do(error.kind())
                 );
                 Error::new(ErrorKind::Io, "journal-failed", message)
             };
@@ -190,4 +191,31 @@ pub(super) fn remove(path: &Path) -> Result<()> {
 
 fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
     Error::io("journal-failed", format_args!("{doing} {}", path.display()), error)
+}
+
+/// Returns what lets a file be written that could not be.
+fn what_to_do(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "make room there"
+        }
+        _ => "let this user write into that directory",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_directory_is_not_taken_for_a_forbidden_one() {
+        for (errno, expected) in [
+            (28, "make room there"),
+            (122, "make room there"),
+            (13, "let this user write into that directory"),
+            (30, "let this user write into that directory"),
+        ] {
+            assert_eq!(what_to_do(io::Error::from_raw_os_error(errno).kind()), expected, "{errno}");
+        }
+    }
 }
