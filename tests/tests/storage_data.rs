@@ -7,7 +7,7 @@ use guestconv::{DiskSpec, Format, Guest, Options};
 use guestconv_system_tests::test_data;
 
 /// Returns what is found on disks of the test data, one thing in each line; an error is its code. `None` if there is no data.
-fn found(files: &[&str], key: Option<&str>) -> Option<Vec<String>> {
+fn found(files: &[&str], format: Format, key: Option<&str>) -> Option<Vec<String>> {
     let directory = tempfile::tempdir().unwrap();
     let disks: Option<Vec<_>> = files
         .iter()
@@ -18,12 +18,12 @@ fn found(files: &[&str], key: Option<&str>) -> Option<Vec<String>> {
             std::fs::create_dir(&directory).unwrap();
             test_data(&format!("images/{file}"), &directory)
         })
-        .map(|path| Some(DiskSpec { format: Format::Raw, ..DiskSpec::new(path?) }))
+        .map(|path| Some(DiskSpec { format, ..DiskSpec::new(path?) }))
         .collect();
     let keys = key.iter().map(|key| key.parse().unwrap()).collect();
-    let mut guest = Guest::open(disks?, Options { keys, ..Options::default() }).unwrap();
-    Some(match guest.inspect() {
-        Ok(facts) => lines(facts),
+    let opened = Guest::open(disks?, Options { keys, ..Options::default() });
+    Some(match opened.and_then(|mut guest| guest.inspect().map(lines)) {
+        Ok(lines) => lines,
         Err(error) => vec![error.code().to_owned()],
     })
 }
@@ -163,7 +163,45 @@ fn what_others_made_is_found_or_named() {
         (&["fs/dfvfs-ntfs.raw.xz"], None, &["/dev/sda: ntfs"]),
     ];
     for (files, key, expected) in rows {
-        let Some(found) = found(files, key) else { return };
+        let Some(found) = found(files, Format::Raw, key) else { return };
         assert_eq!(found, expected, "{files:?}");
+    }
+}
+
+/// Images of every format, as their first bytes say it. Those without a line are whole, and hold a pattern or nothing.
+#[test]
+fn images_that_others_made_are_opened_or_refused() {
+    let rows: [(&str, &[&str]); 24] = [
+        ("dfvfs-ext2.qcow2.xz", &["/dev/sda: ext2"]),
+        ("dfvfs-ext2.vhd.xz", &["/dev/sda: ext2"]),
+        ("dfvfs-ext2.vhdx.xz", &["/dev/sda: ext2"]),
+        ("dfvfs-ext2.vmdk.xz", &["/dev/sda: ext2"]),
+        ("dfvfs-ntfs-differential.vhd.xz", &["disk-differencing"]),
+        ("dfvfs-ntfs-differential.vhdx.xz", &["disk-differencing"]),
+        ("dfvfs-ntfs-dynamic.vhd.xz", &["/dev/sda1: ntfs"]),
+        ("dfvfs-ntfs-dynamic.vhdx.xz", &["/dev/sda1: ntfs"]),
+        ("dfvfs-ntfs-parent.vhd.xz", &["/dev/sda1: ntfs"]),
+        ("dfvfs-ntfs-parent.vhdx.xz", &["/dev/sda1: ntfs"]),
+        ("dfvfs-windows_volume.qcow2.xz", &["/dev/sda: ntfs"]),
+        ("qemu-afl5.img.bz2", &["disk-truncated"]),
+        ("qemu-d2v-zerofilled.vhd.bz2", &[]),
+        ("qemu-empty.bochs.bz2", &["disk-format-unsupported"]),
+        ("qemu-grub_mbr.raw.bz2", &["disk-truncated"]),
+        ("qemu-iotest-dynamic-1G.vhdx.bz2", &[]),
+        ("qemu-iotest-version3.vmdk.bz2", &[]),
+        ("qemu-parallels-v1.bz2", &["disk-format-unsupported"]),
+        ("qemu-parallels-v2.bz2", &["disk-format-unsupported"]),
+        ("qemu-simple-dmg.dmg.bz2", &["disk-format-unsupported"]),
+        ("qemu-simple-pattern.cloop.bz2", &["disk-format-unsupported"]),
+        ("qemu-test-disk2vhd.vhdx.bz2", &[]),
+        ("qemu-virtualpc-dynamic.vhd.bz2", &[]),
+        (
+            "scalibr-ext-exfat-fat32-ntfs.qcow2.xz",
+            &["/dev/sda1: ext4", "/dev/sda2: exfat", "/dev/sda3: vfat", "/dev/sda4: ntfs"],
+        ),
+    ];
+    for (file, expected) in rows {
+        let Some(found) = found(&[&format!("formats/{file}")], Format::Auto, None) else { return };
+        assert_eq!(found, expected, "{file}");
     }
 }
