@@ -74,7 +74,8 @@ pub const ENVIRONMENT: &[Entry] = &[
     ),
     entry(
         "PATH",
-        "Where qemu-system-x86_64 is looked for, and for a disk without boot loader grub-mkimage or grub2-mkimage.",
+        "Where qemu-system-x86_64 and qemu-system-aarch64 are looked for, and for a disk without boot loader grub-mkimage \
+         or grub2-mkimage.",
         &["plan", "convert", "prove"],
     ),
     entry("TMPDIR", "Where temporary files are if /dev/shm cannot have them [default: /tmp].", DISKS),
@@ -119,7 +120,7 @@ pub const FILES: &[Entry] = &[
     ),
     entry("/dev/kvm", "Used if a probe shows that it works.", &["prove"]),
     entry(
-        "/usr/share/OVMF/",
+        "/usr/share/OVMF/, /usr/share/AAVMF/",
         "The firmware of guests that start by UEFI; other usual places are tried too.",
         &["plan", "convert", "prove"],
     ),

@@ -25,13 +25,13 @@ pub(crate) fn run(arguments: &arguments::Targets, output: &mut Output) -> Done {
     Ok(DONE)
 }
 
-/// Returns a line for each target, its best drivers first.
+/// Returns a line for each machine of each target, its best drivers first.
 fn overview(targets: &[Target]) -> String {
     let head = ["target", "machine", "firmware"].into_iter().chain(COLUMNS.map(Class::name));
     let mut rows = vec![head.map(|name| format!("{DIM}{name}{DIM:#}")).collect::<Vec<_>>()];
-    for target in targets {
+    for target in targets.iter().flat_map(Target::by_machine) {
         let mut row =
-            vec![format!("{BOLD}{}{BOLD:#}", target.id), target.machine.clone(), firmware(target, " ")];
+            vec![format!("{BOLD}{}{BOLD:#}", target.id), target.machine.clone(), firmware(&target, " ")];
         row.extend(COLUMNS.map(|class| target.drivers(class).join(" ")));
         rows.push(row);
     }
@@ -39,10 +39,14 @@ fn overview(targets: &[Target]) -> String {
 }
 
 fn page(target: &Target) -> String {
-    let machine = format!("{} {}, {}", target.arch.join(" or "), target.machine, firmware(target, " or "));
-    let mut rows = vec![vec![format!("{DIM}machine{DIM:#}"), machine]];
-    for class in Class::ALL {
-        rows.push(vec![format!("{DIM}{}{DIM:#}", class.name()), target.drivers(class).join(", ")]);
+    let mut rows = Vec::new();
+    for target in target.by_machine() {
+        let machine =
+            format!("{} {}, {}", target.arch.join(" or "), target.machine, firmware(&target, " or "));
+        rows.push(vec![format!("{DIM}machine{DIM:#}"), machine]);
+        for class in Class::ALL {
+            rows.push(vec![format!("{DIM}{}{DIM:#}", class.name()), target.drivers(class).join(", ")]);
+        }
     }
     for (driver, caution) in &target.cautions {
         rows.push(vec![format!("{CAUTION}caution{CAUTION:#}"), format!("{driver}: {caution}")]);
@@ -68,7 +72,8 @@ mod tests {
             strip_str(&overview(&two)).to_string(),
             "target    machine  firmware   block                          network                              graphics\n\
              rhev-3.0  pc       BIOS       virtio-blk-pci ide-hd          virtio-net-pci e1000 rtl8139         qxl-vga cirrus-vga\n\
-             libvirt   q35      BIOS UEFI  virtio-blk-pci scsi-hd ide-hd  virtio-net-pci e1000e e1000 rtl8139  virtio-vga qxl-vga VGA cirrus-vga bochs-display\n"
+             libvirt   q35      BIOS UEFI  virtio-blk-pci scsi-hd ide-hd  virtio-net-pci e1000e e1000 rtl8139  virtio-vga qxl-vga VGA cirrus-vga bochs-display\n\
+             libvirt   virt     UEFI       virtio-blk-pci scsi-hd         virtio-net-pci e1000e                virtio-gpu-pci\n"
         );
         assert_eq!(
             strip_str(&page(of("rhev-3.1"))).to_string(),
@@ -80,5 +85,12 @@ mod tests {
              \x20 console   virtserialport, virtconsole, isa-serial\n\
              \x20 caution   scsi-hd: needs RHEL 6.4 hosts; the manager offers it from 3.3 on\n"
         );
+        assert!(strip_str(&page(of("kvm"))).to_string().contains(
+            "\x20 machine   aarch64 virt, UEFI\n\
+             \x20 graphics  virtio-gpu-pci\n\
+             \x20 network   virtio-net-pci, e1000e, e1000\n\
+             \x20 block     virtio-blk-pci, scsi-hd, nvme\n\
+             \x20 console   pl011, virtconsole\n"
+        ));
     }
 }

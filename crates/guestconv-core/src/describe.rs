@@ -25,6 +25,7 @@ pub const CONSOLE_ID: &str = "console";
 ///
 /// A disk that must be laid out is described as it is then, so that the document holds before and after.
 pub fn describe(facts: &Facts, target: &Target, nics: &[Nic]) -> Description {
+    let target = &*target.for_guest(facts);
     let mut findings = facts.findings.clone();
     let lay_out = lay_out::needed(facts);
     let laid_out = lay_out.as_ref().ok().and_then(Option::as_ref).map(|lay_out| lay_out.after(facts));

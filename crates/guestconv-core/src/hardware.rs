@@ -21,11 +21,11 @@ const AGENT_CHANNEL: &str = "org.qemu.guest_agent.0";
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Hardware {
-    /// Machine type by QEMU's name: `q35` or `pc`.
+    /// Machine type by QEMU's name: `q35`, `pc` or `virt`.
     pub machine: String,
     /// How it must start.
     pub firmware: HardwareFirmware,
-    /// Architecture: `x86_64`.
+    /// Architecture: `x86_64`, `aarch64`.
     pub arch: String,
     /// The disks in order; the first is booted.
     pub disks: Vec<HardwareDisk>,
@@ -117,7 +117,7 @@ pub fn arch(facts: &Facts, target: &Target) -> Result<String, PlanError> {
         let message = format!(
             "{} runs {}, and the system on {} is for {}; choose a target of that architecture",
             target.name,
-            target.arch.join(" and "),
+            listed(&target.architectures()),
             root.device,
             root.arch
         );
@@ -125,6 +125,14 @@ pub fn arch(facts: &Facts, target: &Target) -> Result<String, PlanError> {
     }
     let arch = facts.roots.first().map_or("x86_64", |root| root.arch.as_str());
     Ok(if arch == "i686" { "x86_64" } else { arch }.to_owned())
+}
+
+/// Returns names as a sentence lists them: `x86_64, i686 and aarch64`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 /// Returns the firmware that the guest is started by. A guest that can have either gets BIOS where the target has it:

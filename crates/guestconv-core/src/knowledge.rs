@@ -1,9 +1,13 @@
 //! Knowledge that is values: targets and devices, one file each under `data/`, compiled in.
 
+mod machine;
+
 use crate::description::Class;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+
+pub use machine::TargetMachine;
 
 /// A hypervisor to boot on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +22,7 @@ pub struct Target {
     /// The hypervisor under it, which decides what guest tools belong there: `kvm`, `vmware`, `virtualbox`, `hyperv`,
     /// `xen`, `parallels`.
     pub hypervisor: String,
-    /// QEMU's machine type: `pc` or `q35`.
+    /// QEMU's machine type: `pc`, `q35` or `virt`.
     pub machine: String,
     /// Architectures that it runs, by libosinfo's names.
     pub arch: Vec<String>,
@@ -39,6 +43,9 @@ pub struct Target {
     /// Drivers that it offers with a reservation: what a person should know before choosing one.
     #[serde(default)]
     pub cautions: BTreeMap<String, String>,
+    /// Its machines of other architectures than `arch`, by the architecture: what is other there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub machines: BTreeMap<String, TargetMachine>,
 }
 
 /// A device that a target can give.
@@ -79,8 +86,8 @@ const TARGETS: &[(&str, &str)] = data!("targets":
 const DEVICES: &[(&str, &str)] = data!("devices":
     "virtio-blk-pci", "scsi-hd", "virtio-scsi-pci", "pvscsi", "ide-hd", "nvme",
     "virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3",
-    "qxl-vga", "cirrus-vga", "VGA", "virtio-vga", "bochs-display",
-    "isa-serial", "virtconsole", "virtserialport",
+    "qxl-vga", "cirrus-vga", "VGA", "virtio-vga", "virtio-gpu-pci", "bochs-display",
+    "isa-serial", "pl011", "virtconsole", "virtserialport",
 );
 
 static KNOWN_TARGETS: LazyLock<Vec<Target>> = LazyLock::new(|| parsed(TARGETS));
@@ -151,15 +158,21 @@ mod tests {
         }
         for (target, (name, _)) in targets().iter().zip(TARGETS) {
             assert_eq!(target.id, *name);
+        }
+        for target in targets().iter().flat_map(Target::by_machine) {
+            let name = &target.id;
             let lists = [&target.graphics, &target.network, &target.block, &target.console];
             for driver in lists.into_iter().flatten().chain([&target.scsi_controller]) {
                 assert!(device(driver).is_some(), "{name} names the unknown device {driver}");
             }
             assert!(target.console.contains(&target.console_default), "{name}");
+        }
+        for target in targets() {
             for driver in target.cautions.keys() {
                 assert!(
                     Class::ALL.iter().any(|class| target.drivers(*class).contains(driver)),
-                    "{name}: {driver}"
+                    "{}: {driver}",
+                    target.id
                 );
             }
         }

@@ -32,7 +32,7 @@ impl Guest {
             memory_mib: MEMORY_MIB,
             cpus: CPUS,
             disks: given.map(image).collect::<Result<_>>()?,
-            firmware: if is_uefi { host_firmware() } else { None },
+            firmware: if is_uefi { host_firmware(&hardware.arch) } else { None },
         })
     }
 }

@@ -154,6 +154,19 @@ fn cards_are_the_machines_whatever_each_root_calls_them() {
 }
 
 #[test]
+fn a_guest_for_arm_gets_the_machine_of_that_architecture() {
+    let uefi = Firmware::Uefi { esps: vec![DeviceName("/dev/sda1".into())] };
+    let mut arm = rhel("/dev/sda2", &[]);
+    arm.arch = "aarch64".into();
+    let facts = guest(vec![arm], &["sda"], uefi);
+    let description = describe(&facts, target("kvm").unwrap(), &[]);
+    assert_valid(&description.to_xml());
+    let drivers: Vec<_> = description.devices.iter().map(|device| device.driver.as_str()).collect();
+    assert_eq!(drivers, ["virtio-gpu-pci", "virtio-net-pci", "virtio-blk-pci", "pl011"]);
+    assert_eq!(description.findings, []);
+}
+
+#[test]
 fn what_stops_a_plan_is_a_finding_of_the_description() {
     let uefi = Firmware::Uefi { esps: vec![DeviceName("/dev/sda1".into())] };
     let mut arm = rhel("/dev/sda2", &[]);

@@ -128,6 +128,18 @@ pub(super) mod tests {
         (hardware, host)
     }
 
+    /// ARM's machine of today, of one disk and one card.
+    pub(in super::super) fn arm() -> (Hardware, Host) {
+        let (mut hardware, mut host) = virtio();
+        (hardware.machine, hardware.arch) = ("virt".into(), "aarch64".into());
+        hardware.disks.truncate(1);
+        hardware.nics.truncate(1);
+        hardware.graphics = Some("virtio-gpu-pci".into());
+        hardware.console = Some("pl011".into());
+        host.disks.remove(0);
+        (hardware, host)
+    }
+
     /// A machine as it was before virtio, without a picture.
     pub(in super::super) fn ide() -> (Hardware, Host) {
         let (mut hardware, mut host) = virtio();

@@ -13,6 +13,8 @@ use crate::xml::{Element, is_forbidden};
 const VIDEO: &[(&str, &str)] = &[
     ("qxl-vga", "qxl"),
     ("virtio-vga", "virtio"),
+    // What libvirt makes of the model where the machine has no VGA.
+    ("virtio-gpu-pci", "virtio"),
     ("VGA", "vga"),
     ("cirrus-vga", "cirrus"),
     ("bochs-display", "bochs"),
@@ -30,11 +32,25 @@ pub fn domain(hardware: &Hardware, host: &Host) -> Result<String, PlanError> {
         Element::leaf("memory", &host.memory_mib.to_string()).attribute("unit", "MiB"),
         Element::leaf("vcpu", &host.cpus.to_string()),
         os(hardware),
-        Element::new("features").with([Element::new("acpi"), Element::new("apic")]),
-        Element::new("cpu").attribute("mode", "host-model"),
+        features(hardware),
+        Element::new("cpu").attribute("mode", cpu_mode(hardware)),
         Element::new("devices").with(devices(hardware, host)?),
     ]);
     Ok(element.to_document())
+}
+
+fn features(hardware: &Hardware) -> Element {
+    let apic = (!is_arm(hardware)).then(|| Element::new("apic"));
+    Element::new("features").with(std::iter::once(Element::new("acpi")).chain(apic))
+}
+
+/// Libvirt has no models of ARM's processors.
+fn cpu_mode(hardware: &Hardware) -> &'static str {
+    if is_arm(hardware) { "host-passthrough" } else { "host-model" }
+}
+
+fn is_arm(hardware: &Hardware) -> bool {
+    hardware.arch == "aarch64"
 }
 
 fn os(hardware: &Hardware) -> Element {
@@ -142,6 +158,14 @@ fn console(driver: Option<&str>) -> Result<Vec<Element>, PlanError> {
     match driver {
         None => Ok(Vec::new()),
         Some("isa-serial") => Ok(vec![terminal("serial", "isa-serial"), terminal("console", "serial")]),
+        // Of the kind that fits the machine, which on ARM's is a pl011.
+        Some("pl011") => Ok(vec![
+            Element::new("serial").attribute("type", "pty").with([Element::new("target")
+                .attribute("type", "system-serial")
+                .attribute("port", "0")
+                .with([Element::new("model").attribute("name", "pl011")])]),
+            terminal("console", "serial"),
+        ]),
         Some("virtconsole") => Ok(vec![terminal("console", "virtio")]),
         Some("virtserialport") => {
             let target = Element::new("target").attribute("type", "virtio").attribute("name", AGENT_CHANNEL);

@@ -22,7 +22,8 @@ const NICS: &[&str] = &[
     "i82551",
     "tulip",
 ];
-const GRAPHICS: &[&str] = &["VGA", "qxl-vga", "cirrus-vga", "virtio-vga", "vmware-svga", "bochs-display"];
+const GRAPHICS: &[&str] =
+    &["VGA", "qxl-vga", "cirrus-vga", "virtio-vga", "virtio-gpu-pci", "vmware-svga", "bochs-display"];
 
 /// A device that is none of QEMU's that are known here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,8 +59,9 @@ pub fn command(hardware: &Hardware, host: &Host) -> Result<Vec<String>, PlanErro
             line.add("-drive", format!("if=pflash,format=raw,snapshot=on,file={}", escaped(variables)));
         }
         (None, HardwareFirmware::Uefi) => {
-            let message = "the machine starts by UEFI and no UEFI firmware was found; install ovmf (Debian) or edk2-ovmf \
-                           (Fedora, RHEL)";
+            let packages = firmware_packages(&hardware.arch);
+            let message =
+                format!("the machine starts by UEFI and no UEFI firmware was found; install {packages}");
             return Err(PlanError::new("firmware-missing", message));
         }
     }
@@ -94,8 +96,8 @@ fn devices(line: &mut Arguments, hardware: &Hardware, host: &Host) -> Result<(),
             }
             _ => line.add("-chardev", "stdio,id=console,mux=on,signal=off").add("-mon", "chardev=console"),
         };
-        for device in console(driver)? {
-            line.add("-device", device);
+        for (option, value) in console(driver)? {
+            line.add(option, value);
         }
     }
     Ok(())
@@ -105,6 +107,14 @@ fn devices(line: &mut Arguments, hardware: &Hardware, host: &Host) -> Result<(),
 /// speak on the serial port instead of waiting for a screen.
 pub fn machine(machine: &str, has_graphics: bool) -> String {
     format!("{machine}{}", if has_graphics { "" } else { ",graphics=off" })
+}
+
+/// Returns the packages that have the UEFI firmware for an architecture.
+pub fn firmware_packages(arch: &str) -> &'static str {
+    match arch {
+        "aarch64" => "qemu-efi-aarch64 (Debian) or edk2-aarch64 (Fedora, RHEL)",
+        _ => "ovmf (Debian) or edk2-ovmf (Fedora, RHEL)",
+    }
 }
 
 /// Returns the value of `-drive` for the code of a UEFI firmware.
@@ -170,17 +180,19 @@ pub fn graphics(driver: &str) -> Result<&str, UnknownDevice> {
     known("graphics", driver, GRAPHICS)
 }
 
-/// Returns the values of `-device` for the console.
+/// Returns the options for the console, each with its value: a device, or what stands behind a port of the board.
 ///
 /// # Errors
 /// [`UnknownDevice`].
-pub fn console(driver: &str) -> Result<Vec<String>, UnknownDevice> {
+pub fn console(driver: &str) -> Result<Vec<(&'static str, String)>, UnknownDevice> {
+    let device = |value: &str| ("-device", value.to_owned());
     match driver {
-        "isa-serial" => Ok(vec!["isa-serial,chardev=console".to_owned()]),
-        "virtconsole" => Ok(vec!["virtio-serial-pci".to_owned(), "virtconsole,chardev=console".to_owned()]),
+        "isa-serial" => Ok(vec![device("isa-serial,chardev=console")]),
+        "pl011" => Ok(vec![("-serial", "chardev:console".to_owned())]),
+        "virtconsole" => Ok(vec![device("virtio-serial-pci"), device("virtconsole,chardev=console")]),
         "virtserialport" => Ok(vec![
-            "virtio-serial-pci".to_owned(),
-            format!("virtserialport,chardev=console,name={AGENT_CHANNEL}"),
+            device("virtio-serial-pci"),
+            device(&format!("virtserialport,chardev=console,name={AGENT_CHANNEL}")),
         ]),
         _ => Err(UnknownDevice { class: "console", driver: driver.to_owned() }),
     }

@@ -15,6 +15,8 @@ const GPT_LINUX: &str = "0fc63daf-8483-4772-8e79-3d69d8477de4";
 /// Where GRUB's partition begins: behind the protective MBR, GPT's header and 128 entries.
 const BIOS_BOOT_START_BYTES: u64 = 34 * 512;
 const MIB: u64 = 1 << 20;
+/// Systems that GRUB's images for BIOS and 64-bit UEFI start.
+const GRUB_ARCH: [&str; 2] = ["x86_64", "i686"];
 /// What GPT's second copy takes at the end of a disk, in bytes.
 const SECOND_GPT_BYTES: u64 = 33 * 512;
 
@@ -24,7 +26,7 @@ const SECOND_GPT_BYTES: u64 = 33 * 512;
 /// the hypervisor looked for the kernel itself (pv-grub, pygrub, a kernel of its own).
 ///
 /// # Errors
-/// `boot-menu-missing`, `filesystem-not-bootable`, `disk-no-room`: the disk needs it, and it cannot be done.
+/// `boot-menu-missing`, `boot-loader-arch`, `filesystem-not-bootable`, `disk-no-room`: the disk needs it, and it cannot be done.
 pub fn needed(facts: &Facts) -> Result<Option<LayOut>, PlanError> {
     if facts.firmware != Firmware::None {
         return Ok(None);
@@ -42,6 +44,16 @@ pub fn needed(facts: &Facts) -> Result<Option<LayOut>, PlanError> {
         );
         return Err(PlanError::new("boot-menu-missing", message));
     };
+    if !GRUB_ARCH.contains(&root.arch.as_str()) {
+        let message = format!(
+            "the disk {} has no boot loader, and one can be given to systems for {} only, not for {}; install GRUB in the \
+             guest, on an EFI system partition, while it runs",
+            disk.name,
+            GRUB_ARCH.join(" and "),
+            root.arch
+        );
+        return Err(PlanError::new("boot-loader-arch", message));
+    }
     let content = content(facts, disk)?;
     let size_bytes = match disk.fixed_size {
         true => disk.size_bytes,

@@ -27,10 +27,11 @@ pub struct Facts {
 const CONFIGS: [&str; 4] =
     ["/etc/X11/xorg.conf", "/etc/X11/XF86Config", "/etc/X11/XF86Config-4", "/etc/X11/xorg.conf.d/"];
 /// Where its drivers are.
-const FOLDERS: [&str; 6] = [
+const FOLDERS: [&str; 7] = [
     "/usr/lib64/xorg/modules/drivers",
     "/usr/lib/xorg/modules/drivers",
     "/usr/lib/x86_64-linux-gnu/xorg/modules/drivers",
+    "/usr/lib/aarch64-linux-gnu/xorg/modules/drivers",
     "/usr/lib64/xorg/modules",
     "/usr/X11R6/lib64/modules/drivers",
     "/usr/X11R6/lib/modules/drivers",

@@ -30,6 +30,7 @@ pub fn plan(
     require_system(facts)?;
     require_sound(facts)?;
     super::require_distinct(&options.nics)?;
+    let target = &*target.for_guest(facts);
     let lay_out = lay_out::needed(facts)?;
     let laid_out = lay_out.as_ref().map(|lay_out| lay_out.after(facts));
     let facts = laid_out.as_ref().unwrap_or(facts);

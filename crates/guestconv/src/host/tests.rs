@@ -27,7 +27,7 @@ fn machine_of(target: &Target, at: usize) -> Hardware {
     let firmware = target.firmware.last();
     let nic = json!({"id": "eth0", "driver": driver(&target.network), "mac": null});
     let hardware = json!({
-        "machine": target.machine, "firmware": firmware, "arch": "x86_64",
+        "machine": target.machine, "firmware": firmware, "arch": target.arch.first(),
         "disks": [disk("sda"), disk("sdb")], "nics": [nic],
         "graphics": driver(&target.graphics), "console": driver(&target.console),
     });
@@ -42,12 +42,7 @@ fn qemu_takes_whatever_a_target_offers() {
         std::fs::File::create(&path).unwrap().set_len(1 << 20).unwrap();
         HostDisk { path: path.to_str().unwrap().into(), format: HostFormat::Raw, kind: HostDiskKind::File }
     };
-    let firmware = prove::host_firmware();
-    if prove::qemu_program().is_err() || firmware.is_none() {
-        eprintln!("skipped: there is no QEMU or no UEFI firmware on this machine");
-        return;
-    }
-    let host = Host {
+    let host = |firmware| Host {
         name: "a, b".into(),
         memory_mib: 128,
         cpus: 1,
@@ -55,13 +50,19 @@ fn qemu_takes_whatever_a_target_offers() {
         firmware,
     };
     let mut commands = BTreeSet::new();
-    for target in targets() {
+    for target in targets().iter().flat_map(Target::by_machine) {
+        let arch = &target.arch[0];
+        let program = prove::Emulator::of(arch).unwrap().program();
+        let (Ok(program), Some(firmware)) = (program, prove::host_firmware(arch)) else {
+            eprintln!("skipped: there is no QEMU or no UEFI firmware for {arch} on this machine");
+            continue;
+        };
         for at in 0..5 {
-            commands.insert(qemu::command(&machine_of(target, at), &host).unwrap());
+            let command = qemu::command(&machine_of(&target, at), &host(Some(firmware.clone()))).unwrap();
+            commands.insert((program.clone(), command));
         }
     }
-    assert!(commands.len() > 10, "{}", commands.len());
-    for command in commands {
+    for (program, command) in commands {
         // Not on KVM, which not every machine has, and nothing of it runs anyway.
         let words = command.iter().skip(1).map(|word| match word.as_str() {
             "kvm" => "tcg",
@@ -69,7 +70,7 @@ fn qemu_takes_whatever_a_target_offers() {
             "stdio,id=console,mux=on,signal=off" => "null,id=console,mux=on",
             word => word,
         });
-        let mut child = Command::new(prove::qemu_program().unwrap())
+        let mut child = Command::new(program)
             .args(words)
             .args(["-S", "-display", "none", "-monitor", "stdio"])
             .current_dir(&dir)

@@ -4,7 +4,7 @@
 //! so that firmware and boot loader speak on the serial port instead of waiting for a screen. How a device is given is said in
 //! one place, for proofs and for who starts the machine by himself: [`guestconv_core::hardware::qemu`].
 
-use super::program::Ovmf;
+use super::emulator::{Emulator, FirmwareFiles};
 use super::{Machine, ProofDisk, ProofFormat, ProveError, ProveOptions};
 use guestconv_core::hardware::{HardwareFirmware, qemu};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(super) struct Places {
     /// One per network card: QEMU's end and the peer's end.
     pub(super) wires: Vec<(PathBuf, PathBuf)>,
     /// The firmware and the copy of its variables, for a machine with UEFI.
-    pub(super) ovmf: Option<(Ovmf, PathBuf)>,
+    pub(super) ovmf: Option<(FirmwareFiles, PathBuf)>,
 }
 
 /// Returns the arguments of QEMU.
@@ -35,11 +35,12 @@ pub(super) fn arguments(
     if disks.len() != machine.disks.len() {
         return Err(ProveError::DiskCount { machine: machine.disks.len(), given: disks.len() });
     }
+    let emulator = Emulator::of(&machine.arch)?;
     let mut line = Line::default();
     line.add("-machine", qemu::machine(&machine.machine, machine.graphics.is_some()));
     match accelerator {
         "kvm" => line.add("-accel", "kvm").add("-cpu", "host"),
-        _ => line.add("-accel", "tcg,thread=multi").add("-cpu", "max"),
+        _ => line.add("-accel", "tcg,thread=multi").add("-cpu", emulator.cpu),
     };
     line.add("-m", options.memory_mib.to_string()).add("-smp", options.cpus.to_string());
     line.flags(&["-nodefaults", "-no-user-config", "-no-reboot"]);
@@ -51,7 +52,7 @@ pub(super) fn arguments(
         line.add("-drive", format!("if=pflash,format=raw,file={}", escaped(variables)));
     }
     if machine.firmware == HardwareFirmware::Uefi && places.ovmf.is_none() {
-        return Err(ProveError::FirmwareMissing);
+        return Err(ProveError::FirmwareMissing { arch: emulator.arch });
     }
     if let Some(smbios) = &machine.smbios {
         let (manufacturer, product) = (qemu::escaped(&smbios.manufacturer), qemu::escaped(&smbios.product));
@@ -114,8 +115,8 @@ fn add_nics(line: &mut Line, machine: &Machine, places: &Places) -> Result<(), P
 fn add_console(line: &mut Line, machine: &Machine, places: &Places) -> Result<(), ProveError> {
     let Some(driver) = machine.console.as_deref() else { return Ok(()) };
     line.add("-chardev", format!("socket,id=console,path={}", escaped(&places.console)));
-    for device in qemu::console(driver)? {
-        line.add("-device", device);
+    for (option, value) in qemu::console(driver)? {
+        line.add(option, value);
     }
     Ok(())
 }

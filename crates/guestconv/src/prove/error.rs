@@ -1,6 +1,6 @@
 //! Why a proof could not be made at all. A guest that does not boot is no error: it is a [`super::Proof`] that failed.
 
-use guestconv_core::hardware::qemu::UnknownDevice;
+use guestconv_core::hardware::qemu::{UnknownDevice, firmware_packages};
 use std::path::PathBuf;
 
 /// Why a proof could not be made. Nothing was written to a disk of the guest.
@@ -8,18 +8,22 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ProveError {
     /// QEMU is not installed.
-    #[error(
-        "cannot boot the guest: {program} is not installed; install qemu-system-x86 (Debian) or qemu-kvm (Fedora, RHEL)"
-    )]
+    #[error("cannot boot the guest: {program} is not installed; install {packages}")]
     QemuMissing {
         /// The program that was looked for.
-        program: String,
+        program: &'static str,
+        /// The packages that have it.
+        packages: &'static str,
     },
     /// The firmware that the guest needs is not installed.
     #[error(
-        "cannot boot the guest: no UEFI firmware was found; install ovmf (Debian) or edk2-ovmf (Fedora, RHEL)"
+        "cannot boot the guest: no UEFI firmware for {arch} was found; install {}",
+        firmware_packages(arch)
     )]
-    FirmwareMissing,
+    FirmwareMissing {
+        /// The architecture of the guest.
+        arch: &'static str,
+    },
     /// QEMU could not be started.
     #[error("cannot start {program}")]
     Start {
@@ -55,7 +59,7 @@ pub enum ProveError {
     /// A driver that the proof does not know how to give to a guest.
     #[error("cannot give a guest the {class} device {driver}: it is none of qemu's that are known here")]
     UnknownDevice {
-        /// `block`, `network`, `graphics` or `console`.
+        /// `block`, `network`, `graphics`, `console` or `processor`.
         class: &'static str,
         /// The driver.
         driver: String,
@@ -92,7 +96,7 @@ impl ProveError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::QemuMissing { .. } => "qemu-not-found",
-            Self::FirmwareMissing => "firmware-missing",
+            Self::FirmwareMissing { .. } => "firmware-missing",
             Self::Start { .. } => "qemu-start",
             Self::QemuRefused { .. } => "qemu-refused",
             Self::Disk { .. } => "disk-unreadable",

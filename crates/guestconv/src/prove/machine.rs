@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
-    /// Machine type by QEMU's name: `q35` or `pc`.
+    /// Machine type by QEMU's name: `q35`, `pc` or `virt`.
     pub machine: String,
+    /// Architecture: `x86_64`, `aarch64`.
+    #[serde(default = "x86_64")]
+    pub arch: String,
     /// What starts the guest.
     pub firmware: HardwareFirmware,
     /// One per disk of the guest, in order; the first is booted.
@@ -77,17 +80,23 @@ const PRESETS: &[(&str, &str)] = &[
     ("e1000", include_str!("../../data/machines/e1000.toml")),
     ("ide", include_str!("../../data/machines/ide.toml")),
     ("nvme", include_str!("../../data/machines/nvme.toml")),
+    ("virt", include_str!("../../data/machines/virt.toml")),
     ("virtio", include_str!("../../data/machines/virtio.toml")),
     ("virtio-scsi", include_str!("../../data/machines/virtio-scsi.toml")),
     ("vmware", include_str!("../../data/machines/vmware.toml")),
     ("vmware-old", include_str!("../../data/machines/vmware-old.toml")),
 ];
 
+fn x86_64() -> String {
+    "x86_64".to_owned()
+}
+
 impl Machine {
     /// Returns exactly the machine that a plan's hardware names.
     pub fn of(hardware: &Hardware) -> Self {
         Self {
             machine: hardware.machine.clone(),
+            arch: hardware.arch.clone(),
             firmware: hardware.firmware,
             disks: hardware
                 .disks
@@ -166,7 +175,7 @@ mod tests {
         assert_eq!(error.code(), "machine-unknown");
         assert_eq!(
             error.to_string(),
-            "there is no machine vax; known are ahci, e1000, ide, nvme, virtio, virtio-scsi, vmware, vmware-old"
+            "there is no machine vax; known are ahci, e1000, ide, nvme, virt, virtio, virtio-scsi, vmware, vmware-old"
         );
     }
 

@@ -5,9 +5,11 @@
 //! expected. KVM is used only if a tiny guest was seen to run on it, since a device that opens may still run nothing.
 //! Every boot ends in a [`State`] with reasons, whatever the guest shows or hides.
 
+mod accelerator;
 mod arguments;
 mod confined;
 mod console;
+mod emulator;
 mod error;
 mod evidence;
 mod frames;
@@ -19,12 +21,12 @@ mod machine;
 mod monitor;
 mod peer;
 mod process;
-mod program;
 mod proof;
 mod screen;
 mod watch;
 
 pub(crate) use confined::SANDBOX;
+pub(crate) use emulator::Emulator;
 pub use error::ProveError;
 pub use machine::{Machine, MachineDisk, MachineNic, Smbios};
 pub use proof::{CommandOutput, Evidence, PROOF_SCHEMA, Proof, ProofAddress, ProofNic, State};
@@ -39,18 +41,20 @@ use std::time::{Duration, Instant};
 
 /// Returns whether guests run on KVM here: a tiny one was seen to. False without QEMU.
 pub fn kvm_runs() -> bool {
-    program::qemu().is_ok_and(|qemu| program::accelerator(&qemu, Accelerator::Probe) == "kvm")
+    let runs = |emulator: &Emulator| {
+        let qemu = emulator.program()?;
+        Ok::<_, ProveError>(accelerator::accelerator(emulator, &qemu, Accelerator::Probe) == "kvm")
+    };
+    Emulator::of(std::env::consts::ARCH).and_then(runs).unwrap_or(false)
 }
 
-/// Returns the UEFI firmware of this host as a machine's documents name it; `None` if there is none.
-pub(crate) fn host_firmware() -> Option<HostFirmware> {
-    let ovmf = program::ovmf().ok()?;
+/// Returns the UEFI firmware of this host for guests of an architecture, as a machine's documents name it; `None` if there
+/// is none.
+pub(crate) fn host_firmware(arch: &str) -> Option<HostFirmware> {
+    let ovmf = Emulator::of(arch).and_then(Emulator::firmware).ok()?;
     let (code, variables) = (ovmf.code.to_str()?.to_owned(), ovmf.variables.to_str()?.to_owned());
     Some(HostFirmware { code, variables })
 }
-
-#[cfg(test)]
-pub(crate) use program::qemu as qemu_program;
 
 /// A disk of the guest. It is only read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,8 +162,9 @@ pub fn prove(disks: &[ProofDisk], machine: &Machine, options: &ProveOptions) -> 
     }
     let started = Instant::now();
     options.observer.event(&Event::Started(Stage::Prove));
-    let qemu = program::qemu()?;
-    let accelerator = program::accelerator(&qemu, options.accelerator);
+    let emulator = Emulator::of(&machine.arch)?;
+    let qemu = emulator.program()?;
+    let accelerator = accelerator::accelerator(emulator, &qemu, options.accelerator);
     let mut proof = watch::boot(&qemu, accelerator, disks, machine, options)?;
     if is_fault_of_qemu(&proof) {
         options.observer.event(&Event::Log("qemu's emulation failed; the guest is started once more"));

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 /// A disk of zeros; `None`, with a word on stderr, if there is no QEMU.
 fn blank_disk(dir: &tempfile::TempDir) -> Option<ProofDisk> {
-    if program::qemu().is_err() {
+    if Emulator::of("x86_64").and_then(Emulator::program).is_err() {
         eprintln!("skipped: there is no QEMU on this machine");
         return None;
     }

@@ -3,6 +3,7 @@
 use super::arguments::{Places, arguments};
 use super::confined;
 use super::console::state_of;
+use super::emulator::Emulator;
 use super::evidence::{nics, unmet, working_addresses};
 use super::line::Line;
 use super::login::{self, Answers};
@@ -12,7 +13,6 @@ use super::process::Process;
 use super::screen::{self, Font};
 use super::{
     CommandOutput, Machine, PROOF_SCHEMA, Proof, ProofDisk, ProofNic, ProveError, ProveOptions, State,
-    program,
 };
 use crate::observe::{Event, Stage};
 use guestconv_core::hardware::HardwareFirmware;
@@ -313,7 +313,7 @@ fn places(directory: &Path, machine: &Machine) -> Result<Places, ProveError> {
     let ovmf = match machine.firmware {
         HardwareFirmware::Bios => None,
         HardwareFirmware::Uefi => {
-            let ovmf = program::ovmf()?;
+            let ovmf = Emulator::of(&machine.arch)?.firmware()?;
             let variables = directory.join("variables");
             fs::copy(ovmf.variables, &variables)
                 .map_err(|source| ProveError::Io { act: "copy the firmware's variables", source })?;

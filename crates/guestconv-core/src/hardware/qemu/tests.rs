@@ -1,7 +1,7 @@
 //! Whole commands, and what none can be made of. That QEMU takes what a proof boots with is seen by the proofs.
 
 use super::*;
-use crate::hardware::host::tests::{ide, virtio};
+use crate::hardware::host::tests::{arm, ide, virtio};
 
 #[test]
 fn todays_machine() {
@@ -31,6 +31,38 @@ fn todays_machine() {
   -device isa-serial,chardev=console
 ";
     assert_eq!(shell(&command(&hardware, &host).unwrap()), expected);
+}
+
+#[test]
+fn arms_machine() {
+    let (hardware, host) = arm();
+    let expected = r"qemu-system-aarch64 \
+  -name guest \
+  -machine virt \
+  -accel kvm \
+  -cpu host \
+  -m 2048 \
+  -smp 2 \
+  -nodefaults \
+  -boot strict=on \
+  -drive if=pflash,format=raw,readonly=on,file=/firmware/code.fd \
+  -drive if=pflash,format=raw,snapshot=on,file=/firmware/vars.fd \
+  -device virtio-gpu-pci \
+  -drive if=none,id=disk0,file=/dev/vg0/data,format=raw \
+  -device virtio-blk-pci,drive=disk0,bootindex=1 \
+  -netdev user,id=net0 \
+  -device virtio-net-pci,netdev=net0,mac=52:54:00:12:34:56,romfile= \
+  -chardev stdio,id=console,mux=on,signal=off \
+  -mon chardev=console \
+  -serial chardev:console
+";
+    assert_eq!(shell(&command(&hardware, &host).unwrap()), expected);
+    let without = Host { firmware: None, ..host };
+    assert_eq!(
+        command(&hardware, &without).unwrap_err().message,
+        "the machine starts by UEFI and no UEFI firmware was found; install qemu-efi-aarch64 (Debian) or edk2-aarch64 \
+         (Fedora, RHEL)"
+    );
 }
 
 #[test]

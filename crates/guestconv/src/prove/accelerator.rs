@@ -1,21 +1,16 @@
-//! What a proof needs of the host: QEMU, the firmware for UEFI, and whether KVM really runs here.
-//!
-//! UEFI firmware has no one place: Debian, Fedora, SUSE and Arch each have their own. A variable store that fits the code
-//! stands beside it; it is copied for each boot.
+//! Whether KVM really runs guests here.
 
-use super::{Accelerator, ProveError};
-use std::env;
+use super::Accelerator;
+use super::emulator::Emulator;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// QEMU's program for the guests that we can boot.
-const QEMU: &str = "qemu-system-x86_64";
-/// Where else QEMU is: Fedora and RHEL have it outside the path.
-const QEMU_ELSEWHERE: &[&str] = &["/usr/libexec/qemu-kvm"];
+/// The architecture of the empty machine by which KVM is tried.
+const TRIED: &str = "x86_64";
 
 /// What SeaBIOS says when it has found nothing to boot, which takes it some 150 ms without KVM on an idle host.
 const END: &[u8] = b"No bootable device";
@@ -24,53 +19,10 @@ const TCG_LIMIT: Duration = Duration::from_secs(5);
 /// How long it may take on KVM at the least, whatever it took without.
 const KVM_LIMIT: Duration = Duration::from_millis(300);
 
-/// Code and variables of OVMF as distributions install them; Secure Boot is in none of them.
-const OVMF: &[(&str, &str)] = &[
-    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
-    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
-    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
-    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
-    ("/usr/share/edk2-ovmf/x64/OVMF_CODE.fd", "/usr/share/edk2-ovmf/x64/OVMF_VARS.fd"),
-    ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
-    ("/usr/share/qemu/edk2-x86_64-code.fd", "/usr/share/qemu/edk2-i386-vars.fd"),
-];
-
-/// The files of a UEFI firmware.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ovmf {
-    /// The code, which is only read.
-    pub(super) code: &'static Path,
-    /// The variables that a new machine begins with.
-    pub(super) variables: &'static Path,
-}
-
-/// Returns where QEMU is.
-///
-/// # Errors
-/// [`ProveError::QemuMissing`].
-pub(crate) fn qemu() -> Result<PathBuf, ProveError> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let in_path = env::split_paths(&path).map(|dir| dir.join(QEMU));
-    let elsewhere = QEMU_ELSEWHERE.iter().map(PathBuf::from);
-    let found = in_path.chain(elsewhere).find(|file| file.is_file());
-    found.ok_or_else(|| ProveError::QemuMissing { program: QEMU.to_owned() })
-}
-
-/// Returns the UEFI firmware of the host.
-///
-/// # Errors
-/// [`ProveError::FirmwareMissing`].
-pub(super) fn ovmf() -> Result<Ovmf, ProveError> {
-    let pairs = OVMF.iter().map(|(code, variables)| (Path::new(*code), Path::new(*variables)));
-    let found = pairs.into_iter().find(|(code, variables)| code.is_file() && variables.is_file());
-    let (code, variables) = found.ok_or(ProveError::FirmwareMissing)?;
-    Ok(Ovmf { code, variables })
-}
-
-/// Returns the name of what runs the guest: `kvm` or `tcg`.
-pub(super) fn accelerator(qemu: &Path, wanted: Accelerator) -> &'static str {
+/// Returns the name of what runs the guest: `kvm` or `tcg`, which a guest of another architecture always gets.
+pub(super) fn accelerator(emulator: &Emulator, qemu: &Path, wanted: Accelerator) -> &'static str {
     match wanted {
-        Accelerator::Probe if kvm_runs(qemu) => "kvm",
+        Accelerator::Probe if emulator.arch == TRIED && kvm_runs(qemu) => "kvm",
         Accelerator::Probe | Accelerator::Tcg => "tcg",
     }
 }
