@@ -68,6 +68,15 @@ pub const SUBJECTS: &[Subject] = &[
         others: &[],
     },
     Subject {
+        name: "debian-12-arm64",
+        key: None,
+        target: "kvm",
+        firmware: HardwareFirmware::Uefi,
+        root: "/dev/vda2",
+        nics: &[("ens160", Some("10.0.2.92"))],
+        others: &[],
+    },
+    Subject {
         name: "debian-13-efi",
         key: None,
         target: "kvm",

@@ -57,6 +57,12 @@ fn debian_12_dep() {
     line("debian-12-dep");
 }
 
+/// A guest for ARM, on a host that has other processors.
+#[test]
+fn debian_12_arm64() {
+    line("debian-12-arm64");
+}
+
 #[test]
 fn debian_12_extlinux() {
     line("debian-12-extlinux");

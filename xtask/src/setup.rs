@@ -35,6 +35,7 @@ pub(crate) const GUESTS: Group = Group {
     purpose: "to build guests",
     packages: &[
         "mmdebstrap",
+        "qemu-user-static",
         "kmod",
         "fdisk",
         "gdisk",
@@ -71,8 +72,10 @@ pub(crate) const MATRIX: Group = Group {
 };
 
 /// To boot them.
-pub(crate) const PROVE: Group =
-    Group { purpose: "to boot guests", packages: &[EMULATOR, "ovmf", "qemu-utils"] };
+pub(crate) const PROVE: Group = Group {
+    purpose: "to boot guests",
+    packages: &[EMULATOR, "ovmf", "qemu-system-arm", "qemu-efi-aarch64", "qemu-utils"],
+};
 
 /// To run the appliance under a distribution's kernel in tests.
 pub(crate) const SECOND_RUNNER: Group =

@@ -16,6 +16,9 @@ pub(super) struct Description {
     /// The Debian release.
     #[serde(default)]
     pub(super) suite: String,
+    /// Debian's name of its architecture.
+    #[serde(default = "amd64")]
+    pub(super) arch: String,
     /// The packages beside the smallest system.
     #[serde(default)]
     pub(super) packages: Vec<String>,
@@ -72,11 +75,20 @@ pub(super) struct File {
 }
 
 impl Description {
+    /// Is it for another architecture than User Mode Linux has?
+    pub(super) fn is_foreign(&self) -> bool {
+        self.arch != "amd64"
+    }
+
     /// Returns size in MiB and partition table of each disk.
     pub(super) fn all_disks(&self) -> impl Iterator<Item = (u64, Option<&str>)> {
         let first = (self.size_mib, self.table.as_deref());
         std::iter::once(first).chain(self.disks.iter().map(|disk| (disk.size_mib, disk.table.as_deref())))
     }
+}
+
+fn amd64() -> String {
+    "amd64".to_owned()
 }
 
 fn mode() -> String {

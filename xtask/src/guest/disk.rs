@@ -1,7 +1,7 @@
 //! The disks of a guest: partition tables, file systems, the unpacked tree, the boot loader; at last what only the host can do.
 
 use super::description::Description;
-use super::uml;
+use super::{emulation, uml};
 use crate::{cache, run};
 use anyhow::Result;
 use std::fs::{self, File};
@@ -65,7 +65,7 @@ fn script(description: &Description, tar: &Path) -> String {
 root=/mnt/root
 mkdir $root
 {library}
-format () {{
+{emulate}format () {{
 {format}
 }}
 format
@@ -89,5 +89,6 @@ umount -R $root
 sync
 "#,
         library = include_str!("library.sh"),
+        emulate = if description.is_foreign() { emulation::IN_UML } else { "" },
     )
 }

@@ -5,6 +5,7 @@
 
 mod description;
 mod disk;
+mod emulation;
 mod tree;
 pub(crate) mod uml;
 

@@ -1,8 +1,9 @@
 //! The root tree of a guest as a tar: Debian's packages, the files and the script of the description.
 
 use super::description::Description;
+use super::emulation::Emulation;
 use crate::{cache, run};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,15 @@ pub(super) fn make(description: &Description) -> Result<PathBuf> {
     let packages = description.packages.join(",");
     let mut inputs = vec![script.as_bytes(), packages.as_bytes(), description.suite.as_bytes()];
     inputs.extend(description.excluded.iter().map(String::as_bytes));
-    let entry = cache::entry("tree", &inputs, |dir| build(description, &packages, &script, dir))?;
+    if description.is_foreign() {
+        inputs.push(description.arch.as_bytes());
+    }
+    let entry = cache::entry("tree", &inputs, |dir| {
+        let emulation = description.is_foreign().then(Emulation::start).transpose();
+        let _emulation =
+            emulation.with_context(|| format!("cannot run programs for {}", description.arch))?;
+        build(description, &packages, &script, dir)
+    })?;
     Ok(entry.join("root.tar"))
 }
 
@@ -23,7 +32,8 @@ fn build(description: &Description, packages: &str, script: &str, dir: &Path) ->
     fs::write(&hook, script)?;
     run::run(
         Command::new("mmdebstrap")
-            .args(["--quiet", "--mode=root", "--variant=minbase"])
+            .args(["--quiet", "--mode=root", "--variant=minbase", "--skip=check/qemu"])
+            .arg(format!("--architectures={}", description.arch))
             .arg(format!("--include={packages}"))
             .args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"])
             .arg("--dpkgopt=path-exclude=/usr/share/locale/*")
