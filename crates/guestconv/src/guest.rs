@@ -204,10 +204,10 @@ impl Guest {
     ) -> Result<Outcome> {
         let output = Output::new(&self.disks, &options.output)?;
         let overlays = Overlays::for_output(&self.disks, &output)?;
-        let overlays = self.lay_out(plan, overlays)?;
+        let mut overlays = self.lay_out(plan, overlays)?;
         let mut outcome = Outcome::of(Vec::new());
         if !plan.steps.is_empty() {
-            outcome = self.apply(plan, &overlays)?;
+            outcome = self.apply_and_complete(plan, &mut overlays)?;
             self.verify_overlays(&overlays, plan, target)?;
         }
         let begun = self.started(Stage::Commit);
@@ -231,8 +231,8 @@ impl Guest {
         let overlay_dir = self.options.overlay_dir.as_deref();
         commit::require_space(&self.disks, overlay_dir, options.undo, plan.written_bytes())?;
         let overlays = Overlays::new(&self.disks, overlay_dir)?;
-        let overlays = self.lay_out(plan, overlays)?;
-        let outcome = self.apply(plan, &overlays)?;
+        let mut overlays = self.lay_out(plan, overlays)?;
+        let outcome = self.apply_and_complete(plan, &mut overlays)?;
         let facts = self.verify_overlays(&overlays, plan, target)?;
         let begun = self.started(Stage::Commit);
         let commit = Commit {

@@ -131,7 +131,7 @@ pub struct Timing {
     /// The stage.
     pub stage: Stage,
     /// The part: `start` (of the appliance's process until the agent runs), what the agent says of its own parts
-    /// (`mount`, `initramfs` …), `stop`; or, for a commit, `overlays`, `originals`, `journal`, `fold`, `sync`.
+    /// (`mount`, `initramfs` …), `stop`; `boot loader`, what GRUB's images take beyond that; or, for a commit, `overlays`, `originals`, `journal`, `fold`, `sync`.
     pub part: String,
     /// How long.
     pub duration: Duration,

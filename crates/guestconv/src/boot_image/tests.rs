@@ -58,19 +58,29 @@ pub(super) fn lay_out(content_bytes: u64, tail_bytes: u64) -> LayOut {
     }
 }
 
+/// Writes head and tail, GRUB and all.
+fn write(lay_out: &LayOut, grub: &Grub, file: &File) -> Result<()> {
+    begin(lay_out, grub, file)?.finish(file)
+}
+
 /// Writes the boot image of a layout and puts the disk together around `content`.
 pub(super) fn disk(lay_out: &LayOut, grub: &Grub, content: &[u8], dir: &Path) -> PathBuf {
     let path = dir.join("disk.img");
     let file = File::options().create(true).read(true).write(true).truncate(false).open(&path).unwrap();
     write(lay_out, grub, &file).unwrap();
+    put_together(lay_out, &file, content);
+    path
+}
+
+/// Puts a disk together of head and tail, and content between them.
+fn put_together(lay_out: &LayOut, file: &File, content: &[u8]) {
     let tail_bytes = file.metadata().unwrap().len() - HEAD_BYTES;
     assert_eq!(tail_bytes, lay_out.size_bytes - HEAD_BYTES - lay_out.before.size_bytes);
     let mut tail = vec![0; tail_bytes as usize];
-    FileExt::read_exact_at(&file, &mut tail, HEAD_BYTES).unwrap();
+    FileExt::read_exact_at(file, &mut tail, HEAD_BYTES).unwrap();
     file.set_len(lay_out.size_bytes).unwrap();
     file.write_all_at(content, HEAD_BYTES).unwrap();
     file.write_all_at(&tail, lay_out.size_bytes - tail_bytes).unwrap();
-    path
 }
 
 /// A part of a file.
@@ -148,9 +158,24 @@ fn a_disk_that_is_put_together_is_what_the_layout_says() {
         }
         let program = Command::new("mtype").arg("-i").arg(&path).arg("::/EFI/BOOT/BOOTX64.EFI").output();
         if let Ok(output) = program {
-            assert!(output.stdout == grub.images(&lay_out).unwrap().efi);
+            assert!(output.stdout == grub.images(&lay_out, &Cancel::default()).unwrap().efi);
         }
     }
+}
+
+#[test]
+fn before_grub_is_made_a_disk_has_its_tables_and_nothing_else() {
+    let Some(grub) = grub() else { return };
+    let lay_out = lay_out(8 * MIB, MIB);
+    let file = tempfile::tempfile().unwrap();
+    drop(begin(&lay_out, &grub, &file).unwrap());
+    let mut behind = vec![0; (HEAD_BYTES - 34 * 512) as usize];
+    FileExt::read_exact_at(&file, &mut behind, 34 * 512).unwrap();
+    assert!(behind.iter().all(|byte| *byte == 0), "neither GRUB nor an ESP");
+    put_together(&lay_out, &file, &vec![0x55; 8 * MIB as usize]);
+    let image = Part { file, at: 0, size_bytes: lay_out.size_bytes };
+    let scan = partition_table::read(&image, "sda").unwrap();
+    assert_eq!(scan, Scan { table: Some(lay_out.table), boot_code: None, findings: Vec::new() });
 }
 
 #[test]
@@ -217,7 +242,7 @@ fn each_piece_has_its_own_place() {
     let Some(grub) = grub() else { return };
     let lay_out = lay_out(8 * MIB, MIB);
     let frame = Frame::of(&lay_out).unwrap();
-    let images = grub.images(&lay_out).unwrap();
+    let images = grub.images(&lay_out, &Cancel::default()).unwrap();
     let pieces = bios::pieces(&images.boot, images.core, &frame.bios_boot).unwrap();
     let pieces = pieces.into_iter().chain(gpt::pieces(&frame).unwrap());
     let pieces = pieces.chain(esp::pieces(&frame.esp, frame.esp_id, &images.efi).unwrap());

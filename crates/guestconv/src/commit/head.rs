@@ -2,7 +2,7 @@
 
 use super::laid_out::LaidOut;
 use super::room::Room;
-use crate::boot_image::{self, Grub};
+use crate::boot_image::{self, Grub, Making};
 use crate::disks::{self, Access, DiskSpec, Image, ImageFormat, Part, View};
 use crate::error::{Error, ErrorKind, Result};
 use guestconv_core::lay_out::LayOut;
@@ -16,16 +16,19 @@ pub(crate) struct Head {
     /// The file, and where it goes.
     pub(super) laid_out: LaidOut,
     image: Image,
+    /// What the file still lacks.
+    making: Option<(File, Making)>,
 }
 
 impl Head {
-    /// Makes the new file `path`: the head, and right behind it the tail.
+    /// Makes the new file `path`: the head, and right behind it the tail. GRUB comes into it with [`Self::complete`].
     ///
     /// # Errors
-    /// As [`boot_image::write`]; `overlay-failed` if the file cannot be made.
+    /// As [`boot_image::begin`]; `overlay-failed` if the file cannot be made.
     pub(super) fn new(path: PathBuf, lay_out: &LayOut, room: Room, grub: &Grub) -> Result<Self> {
         let file = File::create_new(&path).map_err(|error| failed(&path, error))?;
-        let written = boot_image::write(lay_out, grub, &file).and_then(|()| Self::open(path.clone(), room));
+        let written = boot_image::begin(lay_out, grub, &file)
+            .and_then(|making| Ok(Self { making: Some((file, making)), ..Self::open(path.clone(), room)? }));
         if written.is_err() {
             drop(fs::remove_file(&path));
         }
@@ -35,7 +38,15 @@ impl Head {
     /// Opens the file `path`, which has head and tail.
     pub(super) fn open(path: PathBuf, room: Room) -> Result<Self> {
         let image = disks::open_image(&DiskSpec::new(&path), ImageFormat::Raw, Access::Write)?;
-        Ok(Self { laid_out: LaidOut { head: Some(path), room }, image })
+        Ok(Self { laid_out: LaidOut { head: Some(path), room }, image, making: None })
+    }
+
+    /// Waits for GRUB and writes it into the head.
+    ///
+    /// # Errors
+    /// As [`Making::finish`].
+    pub(super) fn complete(&mut self) -> Result<()> {
+        self.making.take().map_or(Ok(()), |(file, making)| making.finish(&file))
     }
 
     /// Makes durable what is in the file.

@@ -101,7 +101,7 @@ impl Overlays {
         Ok(overlays)
     }
 
-    /// Gives the disk of that number a head and a tail.
+    /// Gives the disk of that number a head and a tail, whose GRUB is in the making until [`Self::complete`].
     ///
     /// # Errors
     /// As [`room::check`] and [`Head::new`].
@@ -121,6 +121,14 @@ impl Overlays {
             *head = Some(Head::new(places::head(path), lay_out, room, grub)?);
         }
         Ok(())
+    }
+
+    /// Completes the heads: GRUB is in them from then on.
+    ///
+    /// # Errors
+    /// As [`Head::complete`].
+    pub(crate) fn complete(&mut self) -> Result<()> {
+        self.heads.iter_mut().flatten().try_for_each(Head::complete)
     }
 
     /// Returns what the appliance is served for each disk, in the order of the disks.

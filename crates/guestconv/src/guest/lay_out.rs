@@ -5,10 +5,13 @@ use crate::boot_image::Grub;
 use crate::commit::Overlays;
 use crate::disks::Disk;
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Stage;
 use guestconv_core::change::Change;
 use guestconv_core::facts::Facts;
 use guestconv_core::lay_out::LayOut;
 use guestconv_core::plan::Plan;
+use guestconv_core::report::Outcome;
+use std::time::Instant;
 
 /// Returns the new layouts that a plan gives to disks.
 fn lay_outs(plan: &Plan) -> impl Iterator<Item = &LayOut> {
@@ -47,6 +50,22 @@ impl Guest {
             grub.iter().try_for_each(|grub| overlays.lay_out(&self.disks, number, lay_out, grub))?;
         }
         Ok(overlays)
+    }
+
+    /// Applies the plan while GRUB is made for the disks that it lays out. GRUB that cannot be made is what comes out then, as
+    /// if it had been made before.
+    ///
+    /// # Errors
+    /// As [`Guest::convert`].
+    pub(super) fn apply_and_complete(&mut self, plan: &Plan, overlays: &mut Overlays) -> Result<Outcome> {
+        let outcome = self.apply(plan, overlays);
+        if lay_outs(plan).next().is_some() {
+            self.options.cancel.check()?;
+            let begun = Instant::now();
+            overlays.complete()?;
+            self.timings.add(Stage::Apply, "boot loader", begun.elapsed());
+        }
+        outcome
     }
 
     /// Says in the facts what only the host knows of the disks: whether their storage can grow.

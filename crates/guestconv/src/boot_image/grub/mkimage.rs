@@ -5,6 +5,7 @@ use super::{Part, modules};
 use crate::appliance::PrivateDir;
 use crate::confine::{CallsOf, Confinement, Host, Rights, Sockets, confine};
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Cancel;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
@@ -25,8 +26,14 @@ const CAP_WORDS_BYTES: u64 = 2000;
 /// Makes an image from modules and a memory disk.
 ///
 /// # Errors
-/// `grub-failed`, with what the program says.
-pub(super) fn image(mkimage: &Path, part: &Part, modules: &[&str], memdisk: &[u8]) -> Result<Vec<u8>> {
+/// `grub-failed`, with what the program says; `cancelled`.
+pub(super) fn image(
+    mkimage: &Path,
+    part: &Part,
+    modules: &[&str],
+    memdisk: &[u8],
+    cancel: &Cancel,
+) -> Result<Vec<u8>> {
     let dir = PrivateDir::new(CAP_IMAGE_BYTES)?;
     let [menu, image, words] = ["menu.tar", "image", "words"].map(|name| dir.path().join(name));
     let cannot = |doing: &str| {
@@ -60,7 +67,8 @@ pub(super) fn image(mkimage: &Path, part: &Part, modules: &[&str], memdisk: &[u8
     // Whether the host can is asked when a guest is opened.
     confine(&mut command, &rights, Confinement::BestEffort, Host::probe()).map_err(cannot("confine it"))?;
     let mut child = command.spawn().map_err(cannot("start it"))?;
-    let status = wait(&mut child).map_err(cannot("wait for it"))?;
+    let status = wait(&mut child, cancel).map_err(cannot("wait for it"))?;
+    cancel.check()?;
     match status {
         Some(status) if status.success() => fs::read(&image).map_err(cannot("read its image")),
         Some(status) => Err(failed(&format!("it ended with {status}: {}", said(&words)))),
@@ -68,14 +76,14 @@ pub(super) fn image(mkimage: &Path, part: &Part, modules: &[&str], memdisk: &[u8
     }
 }
 
-/// Returns how it ended; `None` if it did not in time, and was killed.
-fn wait(child: &mut Child) -> io::Result<Option<ExitStatus>> {
+/// Returns how it ended; `None` if it did not in time or is not wanted any more, and was killed.
+fn wait(child: &mut Child, cancel: &Cancel) -> io::Result<Option<ExitStatus>> {
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if begun.elapsed() > TIME_LIMIT {
+        if begun.elapsed() > TIME_LIMIT || cancel.is_cancelled() {
             child.kill()?;
             child.wait()?;
             return Ok(None);

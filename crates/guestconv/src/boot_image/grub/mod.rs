@@ -13,6 +13,7 @@ mod tar;
 mod tests;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Cancel;
 use guestconv_core::lay_out::LayOut;
 use std::fs;
 use std::path::PathBuf;
@@ -65,13 +66,13 @@ impl Grub {
     /// Makes the images that begin as the layout says. Both at once: making the one for BIOS is nearly all of the time.
     ///
     /// # Errors
-    /// `grub-missing` if GRUB lacks a module that is needed, `grub-failed` with what `grub-mkimage` says.
-    pub(super) fn images(&self, lay_out: &LayOut) -> Result<Images> {
+    /// `grub-missing` if GRUB lacks a module that is needed, `grub-failed` with what `grub-mkimage` says, `cancelled`.
+    pub(super) fn images(&self, lay_out: &LayOut, cancel: &Cancel) -> Result<Images> {
         let config = &lay_out.grub.config;
         let menu = tar::with_file(modules::MENU, config.as_bytes());
         let image = |part: &Part| {
             let names = modules::wanted(part, &lay_out.before.filesystem, config)?;
-            mkimage::image(&self.mkimage, part, &names, &menu)
+            mkimage::image(&self.mkimage, part, &names, &menu, cancel)
         };
         let (core, efi) = std::thread::scope(|scope| {
             let efi = scope.spawn(|| image(&self.uefi));
