@@ -2,12 +2,17 @@
 
 use guestconv_core::formats::block::ReadAt;
 use guestconv_core::layout::DeviceName;
-use rustix::fs::{major, minor};
+use rustix::fs::{Advice, fadvise, major, minor};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+/// Where superblocks and partition tables are, in bytes from the start and from the end.
+const HEAD_BYTES: u64 = 72 << 10;
+const TAIL_BYTES: u64 = 128 << 10;
 
 /// Where each device of the guest is here.
 #[derive(Debug, Default)]
@@ -51,6 +56,21 @@ impl ReadAt for BlockDevice {
     fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.file.read_exact_at(buffer, offset)
     }
+}
+
+/// Asks for what is looked at of each device, its start and its end, so that all are read while the first is looked at. What was
+/// read is kept as long as the files are: the kernel forgets it with the last that has the device open.
+pub(crate) fn ahead<'a>(nodes: impl Iterator<Item = &'a Path>) -> Vec<BlockDevice> {
+    // Who cannot be opened says so when it is looked at.
+    let devices: Vec<BlockDevice> = nodes.filter_map(|node| BlockDevice::open(node).ok()).collect();
+    for device in &devices {
+        let tail = device.size_bytes.saturating_sub(TAIL_BYTES);
+        for (from, length) in [(0, HEAD_BYTES), (tail, TAIL_BYTES)] {
+            // Advice that is not taken costs time and nothing else.
+            let _ = fadvise(&device.file, from, NonZeroU64::new(length), Advice::WillNeed);
+        }
+    }
+    devices
 }
 
 /// Returns the kernel's number of a device as the device mapper takes it: `254:1`.

@@ -3,7 +3,7 @@
 //! The tables are read by the core. The kernel reads them too and makes the partitions' devices; one that it does not make,
 //! or makes elsewhere, is mapped by us, so that names never depend on the kernel's opinion.
 
-use crate::device::{BlockDevice, Devices, number};
+use crate::device::{self, BlockDevice, Devices, number};
 use crate::mapper::{self, Line};
 use crate::stacked::{self, Made};
 use crate::start::failure;
@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// How many devices are asked for at once.
+const AHEAD: usize = 64;
 
 /// All that is known of a guest's block devices.
 #[derive(Debug, Default)]
@@ -38,8 +41,10 @@ pub(crate) struct Scan {
 /// the keys that fit.
 pub(crate) fn scan(names: &[String], keys: &[SlotKey]) -> Result<Scan, Failure> {
     let mut scan = Scan::default();
+    let nodes: Vec<PathBuf> = (0..names.len()).map(|index| node(&kernel_name(index))).collect();
+    let _disks = device::ahead(nodes.iter().map(PathBuf::as_path));
     for (index, name) in names.iter().enumerate() {
-        let kernel_name = format!("vd{}", disk_letters(index));
+        let kernel_name = kernel_name(index);
         scan.disk(name, &kernel_name)
             .map_err(|error| failure("disk-unreadable", format!("cannot read disk {name}: {error}")))?;
     }
@@ -50,14 +55,17 @@ pub(crate) fn scan(names: &[String], keys: &[SlotKey]) -> Result<Scan, Failure> 
         scan.layout.disks.iter().filter_map(|disk| disk.table.as_ref()).flat_map(|table| &table.partitions);
     let parts = parts.filter(|part| !is_extended(&part.type_id)).map(|part| part.device.clone());
     let candidates: Vec<DeviceName> = whole.chain(parts).collect();
-    candidates.into_iter().for_each(|device| scan.contents(device));
+    for some in candidates.chunks(AHEAD) {
+        let _some = device::ahead(some.iter().filter_map(|device| scan.devices.node(device)));
+        some.iter().for_each(|device| scan.contents(device.clone()));
+    }
     stacked::build(&mut scan, keys);
     Ok(scan)
 }
 
 impl Scan {
     fn disk(&mut self, name: &str, kernel_name: &str) -> io::Result<()> {
-        let node = PathBuf::from(format!("/dev/{kernel_name}"));
+        let node = node(kernel_name);
         let device = BlockDevice::open(&node)?;
         let found = partition_table::read(&device, name)?;
         self.findings.extend(found.findings);
@@ -140,6 +148,14 @@ impl Scan {
             ..Filesystem::new(device, found.kind)
         });
     }
+}
+
+fn kernel_name(index: usize) -> String {
+    format!("vd{}", disk_letters(index))
+}
+
+fn node(kernel_name: &str) -> PathBuf {
+    PathBuf::from(format!("/dev/{kernel_name}"))
 }
 
 /// Returns the device of a partition: the kernel's, if it is in the same place, or one of our own.
