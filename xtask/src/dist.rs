@@ -158,7 +158,7 @@ fn share(share: &Path, new: &Path) -> Result<()> {
 }
 
 fn tarball(tree: &Path) -> Result<PathBuf> {
-    let name = format!("guestconv-{VERSION}-x86_64");
+    let name = format!("guestconv-{VERSION}-{}", env::consts::ARCH);
     let tarball = checkout().join("target").join(format!("{name}.tar.xz"));
     let mut tar = Command::new("tar");
     // The same tree makes the same bytes.

@@ -9,15 +9,17 @@
 //! COPYING        the kernel's licence
 //! ```
 //!
-//! The link `appliance/current` in the cache leads to the newest.
+//! The link `appliance/current` in the cache leads to the newest. For 64-bit ARM there is no kernel: there the agent runs under
+//! QEMU, with a distribution's.
 
 mod agent;
 mod kernel;
 mod options;
 
 use crate::{cache, setup};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use guestconv_core::protocol::VERSION;
+use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -25,33 +27,51 @@ use std::path::{Path, PathBuf};
 /// The files of the kernel's cache entry that go into the appliance.
 const OF_THE_KERNEL: [&str; 4] = ["kernel", "kernel.config", "SOURCE", "COPYING"];
 
-/// The task: builds the appliance and prints its directory.
-pub(crate) fn task(_: &[String]) -> Result<()> {
-    println!("{}", directory()?.display());
+/// The architecture that the kernel can be built for.
+const KERNEL_ARCH: &str = "x86_64";
+
+/// The task: builds the appliance, of this machine's architecture or the one that is named, and prints its directory.
+pub(crate) fn task(arguments: &[String]) -> Result<()> {
+    let directory = match arguments {
+        [] => directory()?,
+        [option, arch] if option == "--arch" => directory_for(arch)?,
+        _ => bail!("usage: cargo xtask appliance [--arch aarch64]"),
+    };
+    println!("{}", directory.display());
     Ok(())
 }
 
 /// Returns the appliance's directory, built if need be.
 pub(crate) fn directory() -> Result<PathBuf> {
+    let entry = directory_for(env::consts::ARCH)?;
+    point_current_at(&entry)?;
+    Ok(entry)
+}
+
+fn directory_for(arch: &str) -> Result<PathBuf> {
     setup::ensure(&[setup::BUILD])?;
-    let kernel = kernel::entry()?;
-    let agent = agent::build()?;
+    let kernel = (arch == KERNEL_ARCH).then(kernel::entry).transpose()?;
+    let agent = agent::build(arch)?;
     let agent_bytes = fs::read(&agent).with_context(|| format!("cannot read {}", agent.display()))?;
-    let release = kernel.join("RELEASE");
-    let release =
-        fs::read_to_string(&release).with_context(|| format!("cannot read {}", release.display()))?;
     // Of the sources that this program was built from, moments ago, as the agent is.
-    let version = format!("{VERSION}\nlinux {}\n", release.trim());
-    let kernel_name = kernel.as_os_str().as_encoded_bytes();
-    let entry = cache::entry("appliance", &[kernel_name, &agent_bytes, version.as_bytes()], |directory| {
-        for file in OF_THE_KERNEL {
-            copied(&kernel.join(file), &directory.join(file))?;
+    let mut version = format!("{VERSION}\n");
+    let mut kernel_name = Vec::new();
+    if let Some(kernel) = &kernel {
+        let release = kernel.join("RELEASE");
+        let release =
+            fs::read_to_string(&release).with_context(|| format!("cannot read {}", release.display()))?;
+        version += &format!("linux {}\n", release.trim());
+        kernel_name = kernel.as_os_str().as_encoded_bytes().to_vec();
+    }
+    cache::entry("appliance", &[&kernel_name, &agent_bytes, version.as_bytes()], |directory| {
+        if let Some(kernel) = &kernel {
+            for file in OF_THE_KERNEL {
+                copied(&kernel.join(file), &directory.join(file))?;
+            }
         }
         copied(&agent, &directory.join("agent"))?;
         fs::write(directory.join("VERSION"), &version).context("cannot write VERSION")
-    })?;
-    point_current_at(&entry)?;
-    Ok(entry)
+    })
 }
 
 fn copied(from: &Path, to: &Path) -> Result<()> {

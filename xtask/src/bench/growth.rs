@@ -42,7 +42,7 @@ const LINES: [Line; 6] = [
         name: "disk and file system of 2.5 GiB, of 2 TiB",
         from: raw(&[]),
         to: raw(&["filesystem_grown"]),
-        nature: "",
+        nature: "at each mount the kernel checks the descriptors of all groups of blocks, 16,384 of them (ext4_check_descriptors)",
     },
     Line {
         name: "1 data disk, 30",

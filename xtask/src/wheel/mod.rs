@@ -54,7 +54,9 @@ fn package(tree: &Path, package: &Path) -> Result<Vec<PathBuf>> {
     for file in files_of(&tree.join("libexec/guestconv"))? {
         installed(&file, &appliance.join(name_of(&file)?))?;
     }
-    Ok(vec![library, appliance.join("kernel"), appliance.join("agent")])
+    // For some architectures there is no kernel.
+    let kernel = Some(appliance.join("kernel")).filter(|kernel| kernel.exists());
+    Ok([library, appliance.join("agent")].into_iter().chain(kernel).collect())
 }
 
 /// Returns the tag of the machines that the binaries run on.

@@ -4,6 +4,7 @@
 //! A refusal is always an error, never death: User Mode Linux in seccomp mode lets its processes be trapped (`RET_TRAP`) at
 //! every call of the guest, and a filter around it that kills would take precedence. See seccomp(2).
 
+use super::calls::ABSENT;
 use libc::{c_int, c_long, sock_filter};
 
 /// What is answered to a call.
@@ -54,8 +55,13 @@ pub(super) struct Calls {
 
 /// The highest call that we know. Later ones do not exist for who asks: the C library then does what it did before.
 const LAST_KNOWN: u32 = 471;
-/// Numbers from here on are of the x32 ABI.
-const AUDIT_ARCH_X86_64: u32 = 0xc000_003e;
+/// What the kernel calls the architecture (`linux/audit.h`): calls of another are not ours to judge.
+#[cfg(target_arch = "x86_64")]
+const AUDIT_ARCH: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const AUDIT_ARCH: u32 = 0xc000_00b7;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("the numbers of system calls are known for x86-64 and 64-bit ARM");
 const OFFSET_CALL: u32 = 0;
 const OFFSET_ARCH: u32 = 4;
 const OFFSET_ARGUMENTS: u32 = 16;
@@ -72,13 +78,13 @@ pub(super) fn program(calls: &Calls, has_warden: bool) -> Vec<sock_filter> {
     let missing = || returned(Answer::Refuse(libc::ENOSYS));
     let mut program = vec![
         statement(LOAD, OFFSET_ARCH),
-        jump(EQUAL, AUDIT_ARCH_X86_64, 1, 0),
+        jump(EQUAL, AUDIT_ARCH, 1, 0),
         missing(),
         statement(LOAD, OFFSET_CALL),
         jump(ABOVE, LAST_KNOWN, 0, 1),
         missing(),
     ];
-    for rule in &calls.rules {
+    for rule in calls.rules.iter().filter(|rule| rule.call != ABSENT) {
         let mut body = Vec::new();
         for (tests, answer) in &rule.cases {
             let tested: Vec<Vec<sock_filter>> = tests.iter().map(instructions).collect();
@@ -175,9 +181,9 @@ mod tests {
         let is = |argument, mask, value| Test::Is { argument, mask, value };
         let calls = Calls {
             rules: vec![
-                Rule { call: 0, cases: vec![], otherwise: Answer::Allow },
+                Rule { call: libc::SYS_read, cases: vec![], otherwise: Answer::Allow },
                 Rule {
-                    call: 41,
+                    call: libc::SYS_socket,
                     cases: vec![
                         (vec![is(0, u32::MAX, 1), is(1, 0xf, 1)], Answer::Allow),
                         (vec![is(0, u32::MAX, 2), Test::IsNull { argument: 2 }], Answer::Ask(Alone::Allow)),
@@ -189,18 +195,20 @@ mod tests {
         };
         let (allow, ask) = (libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_USER_NOTIF);
         let error = |number| libc::SECCOMP_RET_ERRNO | number;
-        let x86 = AUDIT_ARCH_X86_64;
+        let own = AUDIT_ARCH;
+        let [read, socket, connect] =
+            [libc::SYS_read, libc::SYS_socket, libc::SYS_connect].map(|call| u32::try_from(call).unwrap());
         for (arch, call, arguments, with, without) in [
-            (x86, 0, [9, 9, 9, 0, 0, 0], allow, allow),
-            (x86, 41, [1, 0x8_0001, 5, 0, 0, 0], allow, allow),
-            (x86, 41, [0xff_0000_0001, 1, 5, 0, 0, 0], allow, allow), // an int is the low half
-            (x86, 41, [1, 2, 0, 0, 0, 0], error(97), error(97)),
-            (x86, 41, [2, 2, 0, 0, 0, 0], ask, allow),
-            (x86, 41, [2, 2, 7, 0, 0, 0], error(97), error(97)),
-            (x86, 41, [2, 2, 1 << 32, 0, 0, 0], error(97), error(97)), // a pointer is not
-            (x86, 42, [0; 6], ask, error(1)),
-            (x86, LAST_KNOWN + 1, [0; 6], error(38), error(38)),
-            (x86, 0x4000_0000, [0; 6], error(38), error(38)), // x32
+            (own, read, [9, 9, 9, 0, 0, 0], allow, allow),
+            (own, socket, [1, 0x8_0001, 5, 0, 0, 0], allow, allow),
+            (own, socket, [0xff_0000_0001, 1, 5, 0, 0, 0], allow, allow), // an int is the low half
+            (own, socket, [1, 2, 0, 0, 0, 0], error(97), error(97)),
+            (own, socket, [2, 2, 0, 0, 0, 0], ask, allow),
+            (own, socket, [2, 2, 7, 0, 0, 0], error(97), error(97)),
+            (own, socket, [2, 2, 1 << 32, 0, 0, 0], error(97), error(97)), // a pointer is not
+            (own, connect, [0; 6], ask, error(1)),
+            (own, LAST_KNOWN + 1, [0; 6], error(38), error(38)),
+            (own, 0x4000_0000, [0; 6], error(38), error(38)), // x32
             (0x4000_0003, 0, [0; 6], error(38), error(38)),   // 32 bits
         ] {
             let given = format!("{arch:x} {call} {arguments:?}");

@@ -7,6 +7,7 @@
 //! processes. No descriptors but those it is given. Limits on core dumps, files, memory, processor time. One processor.
 
 mod appliance;
+mod calls;
 mod child;
 mod filter;
 mod host;

@@ -1,4 +1,6 @@
-//! The names of the system calls of x86-64, for messages.
+//! The names of the system calls, for messages.
+
+use super::calls;
 
 /// Returns the name of a system call; a number that we have no name for is told as it is.
 pub(super) fn name(call: i32) -> String {
@@ -8,7 +10,7 @@ pub(super) fn name(call: i32) -> String {
 }
 
 macro_rules! names {
-    ($($constant:ident)*) => { &[$((libc::$constant, stringify!($constant))),*] };
+    ($($constant:ident)*) => { &[$((calls::$constant, stringify!($constant))),*] };
 }
 
 /// All that the C library's constants name.
@@ -70,8 +72,9 @@ mod tests {
 
     #[test]
     fn calls_have_their_names() {
-        for (call, expected) in [(0, "read"), (321, "bpf"), (9999, "system call 9999")] {
-            assert_eq!(name(call), expected);
+        for (call, expected) in [(libc::SYS_read, "read"), (libc::SYS_bpf, "bpf"), (9999, "system call 9999")]
+        {
+            assert_eq!(name(i32::try_from(call).unwrap()), expected);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! machine, what reaches the network, and large parts of the host's kernel that they do without. What such programs need
 //! changes with their versions and libraries, so that a list of what is let through would break them.
 
+use super::calls;
 use super::filter::{Answer, Calls, Rule, Test};
 
 /// Where distributions have programs, libraries and firmware, and what libraries read at their start.
@@ -72,8 +73,8 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_quotactl_fd,
     libc::SYS_acct,
     libc::SYS_syslog,
-    libc::SYS_iopl,
-    libc::SYS_ioperm,
+    calls::SYS_iopl,
+    calls::SYS_ioperm,
     libc::SYS_vhangup,
     libc::SYS_fanotify_init,
 ];

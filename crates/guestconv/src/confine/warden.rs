@@ -6,7 +6,7 @@
 //! we are gone gets an error.
 
 use super::appliance::TEMPORARY;
-use super::names;
+use super::{calls, names};
 use libc::{c_long, seccomp_data};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::collections::BTreeSet;
@@ -121,7 +121,7 @@ impl Warden {
             libc::SYS_clone => return self.new_process(),
             libc::SYS_connect => return self.connection(first),
             libc::SYS_openat => self.new_file(asker, low(third)),
-            libc::SYS_mkdir => take(&mut self.directories),
+            calls::SYS_mkdir => take(&mut self.directories),
             libc::SYS_memfd_create => take(&mut self.programs),
             libc::SYS_mmap => second <= SHARED_CAP_BYTES && take(&mut self.shared),
             // The one who leads the group holds the leash for all.

@@ -4,7 +4,9 @@ use crate::prove::{Accelerator, kvm_runs};
 use std::env;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// A machine of QEMU.
@@ -74,12 +76,27 @@ impl Machine {
         let runs = || {
             let can_open = OpenOptions::new().read(true).write(true).open(KVM).is_ok();
             // The empty machine that is tried has firmware on x86 only.
-            can_open && (self.architecture != "x86_64" || kvm_runs())
+            can_open && if self.architecture == "x86_64" { kvm_runs() } else { self.starts_on_kvm() }
         };
         match wanted {
             Accelerator::Probe if *RUNS.get_or_init(runs) => Accelerated::Kvm,
             Accelerator::Probe | Accelerator::Tcg => Accelerated::Tcg,
         }
+    }
+
+    /// Returns whether the machine, halted, is seen to start on KVM and to end when it is told.
+    fn starts_on_kvm(&self) -> bool {
+        let Some(program) = self.program() else { return false };
+        let mut command = Command::new(program);
+        command.args(["-machine", self.kind]).args(self.processor(Accelerated::Kvm, 0));
+        command.args(["-S", "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "stdio"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let ended = command.spawn().and_then(|mut child| {
+            // One that is not there any more says more by its status.
+            let _told = child.stdin.take().map(|mut line| line.write_all(b"quit\n"));
+            child.wait()
+        });
+        ended.is_ok_and(|status| status.success())
     }
 
     /// Returns the arguments of the processor.
