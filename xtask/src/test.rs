@@ -6,6 +6,7 @@ use crate::{appliance, cache, checkout, dist, guest, run, second_kernel, setup, 
 use anyhow::{Context, Result, anyhow};
 use std::env;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -52,12 +53,22 @@ pub(crate) fn task(arguments: &[String]) -> Result<()> {
     )
 }
 
+/// Two at a time: while one waits for packages or writes, the other computes.
 fn make_guests() -> Result<()> {
-    for name in guest::all()? {
-        eprintln!("guest {name}");
-        guest::make(&name).with_context(|| format!("guest {name}"))?;
-    }
-    Ok(())
+    let names = Mutex::new(guest::all()?.into_iter());
+    let next = || names.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let make = || {
+        while let Some(name) = next() {
+            eprintln!("guest {name}");
+            guest::make(&name).with_context(|| format!("guest {name}"))?;
+        }
+        anyhow::Ok(())
+    };
+    thread::scope(|scope| {
+        let other = scope.spawn(make);
+        make()?;
+        other.join().map_err(|_| anyhow!("making guests panicked"))?
+    })
 }
 
 fn nextest_is_installed() -> bool {

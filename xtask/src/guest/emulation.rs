@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The part of a script in User Mode Linux after which they run there.
 pub(super) const IN_UML: &str = include_str!("emulate.sh");
@@ -21,6 +22,8 @@ const ENTRY: &str = concat!(
 
 /// As long as it lives, the kernel runs them.
 pub(super) struct Emulation {
+    /// One at a time: the first to end would take it from the other.
+    _only: MutexGuard<'static, ()>,
     /// Whether the kernel's file system was mounted for it.
     is_mounted: bool,
     /// Our entry; `None`: there was one.
@@ -34,7 +37,9 @@ impl Emulation {
     /// If the kernel cannot, or does not let us.
     pub(super) fn start() -> Result<Self> {
         let place = Path::new(PLACE);
-        let mut emulation = Self { is_mounted: false, entry: None };
+        static ONLY: Mutex<()> = Mutex::new(());
+        let only = ONLY.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut emulation = Self { _only: only, is_mounted: false, entry: None };
         if !place.join("register").exists() {
             let mount = quietly(Command::new("mount").args(["-t", "binfmt_misc", "binfmt_misc", PLACE]));
             ensure!(mount, "the kernel has no binfmt_misc for us");
