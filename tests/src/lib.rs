@@ -281,13 +281,13 @@ impl Copy {
         let disk = |(path, _): (PathBuf, PathBuf)| ProofDisk { path, format: self.format };
         let disks: Vec<_> = self.disks().into_iter().map(disk).collect();
         let _turn = boot_lock();
-        let boot = || prove(&disks, &Machine::of(hardware), &options).unwrap();
-        let proof = boot();
+        let boot = |options: &ProveOptions| prove(&disks, &Machine::of(hardware), options).unwrap();
+        let proof = boot(&options);
         if !lost_a_timer(&proof) {
             return proof;
         }
-        eprintln!("{}: the emulator lost a timer, so it is booted again", system.name);
-        boot()
+        eprintln!("{}: the emulator lost a timer, so it is booted again, on one processor", system.name);
+        boot(&ProveOptions { cpus: 1, ..options })
     }
 
     /// Sets what GRUB starts next, once: an entry's title or id. `start_bytes` is where on the first disk the file system

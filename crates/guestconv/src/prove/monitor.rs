@@ -18,13 +18,15 @@ const LINES: usize = 25;
 /// The monitor of a running QEMU.
 pub(super) struct Monitor {
     reader: BufReader<UnixStream>,
+    /// How many questions were asked; the number of the last goes with it.
+    asked: u64,
 }
 
 impl Monitor {
     /// Reads QEMU's greeting and begins; `None` if QEMU closed it or is not understood.
     pub(super) fn greet(stream: UnixStream) -> Option<Self> {
         stream.set_read_timeout(Some(ANSWER_LIMIT)).ok()?;
-        let mut monitor = Self { reader: BufReader::new(stream) };
+        let mut monitor = Self { reader: BufReader::new(stream), asked: 0 };
         monitor.line()?.get("QMP")?;
         monitor.ask(&json!({"execute": "qmp_capabilities"}))?;
         Some(monitor)
@@ -51,12 +53,18 @@ impl Monitor {
     }
 
     fn ask(&mut self, question: &Value) -> Option<Value> {
+        self.asked += 1;
+        let mut question = question.clone();
+        question.as_object_mut()?.insert("id".to_owned(), json!(self.asked));
         let mut line = question.to_string();
         line.push('\n');
         self.reader.get_mut().write_all(line.as_bytes()).ok()?;
         loop {
             let answer = self.line()?;
-            // Between question and answer there may be events.
+            // Between question and answer there may be events, and answers that came too late for their questions.
+            if answer.get("id") != question.get("id") {
+                continue;
+            }
             if let Some(value) = answer.get("return") {
                 return Some(value.clone());
             }
@@ -137,6 +145,28 @@ mod tests {
         ] {
             assert_eq!(text_of(&dump), None, "{name}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_came_too_late_is_not_taken_for_that_of_the_next_question() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let says = std::thread::spawn(move || {
+            let mut asked = BufReader::new(theirs.try_clone().unwrap()).lines();
+            theirs.write_all(b"{\"QMP\": {}}\n").unwrap();
+            for answers in [
+                r#"{"return": {}, "id": 1}"#,
+                r#"{"event": "RESUME"} {"return": "late", "id": 1} {"return": "own", "id": 2}"#,
+                r#"{"return": "late", "id": 2} {"error": {}, "id": 3}"#,
+            ] {
+                asked.next().unwrap().unwrap();
+                theirs.write_all(answers.replace("} {", "}\n{").as_bytes()).unwrap();
+                theirs.write_all(b"\n").unwrap();
+            }
+        });
+        let mut monitor = Monitor::greet(ours).unwrap();
+        let question = json!({"execute": "query-status"});
+        assert_eq!([monitor.ask(&question), monitor.ask(&question)], [Some(json!("own")), None]);
+        says.join().unwrap();
     }
 
     #[test]
