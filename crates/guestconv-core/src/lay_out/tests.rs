@@ -157,6 +157,7 @@ fn what_grub_cannot_start_is_refused() {
         ),
         ("no UUID", with(&|f| f.layout.filesystems[0].uuid = None), err("filesystem-not-bootable")),
         ("no menu", with(&|f| loaders(f, LoaderKind::SystemdBoot, "/x")), err("boot-menu-missing")),
+        ("ARM", with(&|f| f.roots[0].arch = "aarch64".into()), err("boot-loader-arch")),
         ("BIOS", with(&|f| f.firmware = Firmware::Bios), Ok(None)),
         ("no system", with(&|f| f.roots.clear()), Ok(None)),
     ] {

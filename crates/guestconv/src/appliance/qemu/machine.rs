@@ -8,6 +8,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// A machine of QEMU.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ static MACHINES: [Machine; 2] = [
 /// Where else QEMU is: Fedora and RHEL have it outside the path.
 const ELSEWHERE: &str = "/usr/libexec/qemu-kvm";
 const KVM: &str = "/dev/kvm";
+/// How long a halted machine may take to start on it and to end.
+const KVM_LIMIT: Duration = Duration::from_secs(5);
 
 /// What runs the machine's processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +98,17 @@ impl Machine {
         let ended = command.spawn().and_then(|mut child| {
             // One that is not there any more says more by its status.
             let _told = child.stdin.take().map(|mut line| line.write_all(b"quit\n"));
-            child.wait()
+            let begun = Instant::now();
+            while begun.elapsed() < KVM_LIMIT {
+                if let Some(status) = child.try_wait()? {
+                    return Ok(status.success());
+                }
+                sleep(Duration::from_millis(5));
+            }
+            child.kill()?;
+            child.wait().map(|_| false)
         });
-        ended.is_ok_and(|status| status.success())
+        ended.unwrap_or(false)
     }
 
     /// Returns the arguments of the processor.
