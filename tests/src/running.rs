@@ -1,11 +1,10 @@
 //! A guest that runs and keeps what it writes, by the command that the library tells its users, with somebody at its
 //! console. A proof writes nothing, so it cannot show what a guest does to itself.
 
-use crate::{Copy, boot_lock};
+use crate::Copy;
 use guestconv::core::hardware::host::{Host, HostDisk, HostDiskKind, HostFormat};
 use guestconv::core::hardware::{Hardware, qemu};
 use guestconv::prove::ProofFormat;
-use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -16,7 +15,6 @@ pub struct Running {
     machine: Child,
     console: Receiver<Vec<u8>>,
     heard: String,
-    _turn: File,
 }
 
 impl Running {
@@ -37,15 +35,14 @@ impl Running {
         let host = Host {
             name: copy.subject.name.to_owned(),
             memory_mib: 1024,
-            cpus: 2,
+            cpus: 1,
             disks: copy.disks().into_iter().map(disk).collect(),
             firmware: None,
         };
         let mut command = qemu::command(hardware, &host).unwrap();
-        for (given, emulated) in [("kvm", "tcg,thread=multi"), ("host", "max")] {
+        for (given, emulated) in [("kvm", "tcg"), ("host", "max")] {
             *command.iter_mut().find(|word| *word == given).unwrap() = emulated.to_owned();
         }
-        let turn = boot_lock();
         let [program, arguments @ ..] = command.as_slice() else { panic!("a command has a program") };
         let mut machine = Command::new(program)
             .args(arguments)
@@ -64,7 +61,7 @@ impl Running {
                 }
             }
         });
-        Self { machine, console, heard: String::new(), _turn: turn }
+        Self { machine, console, heard: String::new() }
     }
 
     /// Logs in as root, to a shell that neither echoes nor prompts.
@@ -72,7 +69,7 @@ impl Running {
     /// # Panics
     /// If nobody is let in.
     pub fn log_in(&mut self) {
-        self.hear(" login: ", Duration::from_secs(300));
+        self.hear(" login: ", Duration::from_secs(600));
         self.say("root");
         self.hear("assword: ", Duration::from_secs(90));
         self.say("guestconv");

@@ -220,7 +220,7 @@ mod tests {
         let line = arguments(&[disk], &machine, &options, "kvm", &places(0)).unwrap();
         assert_eq!(
             line.join(" "),
-            "-machine q35,graphics=off -accel kvm -cpu host -m 1024 -smp 2 -nodefaults -no-user-config -no-reboot \
+            "-machine q35,graphics=off -accel kvm -cpu host -m 1024 -smp 1 -nodefaults -no-user-config -no-reboot \
              -display none -boot strict=on -chardev socket,id=monitor,path=/t/monitor -mon chardev=monitor,mode=control \
              -drive if=none,id=disk0,file=/a,,b.qcow2,format=qcow2,snapshot=on,cache=unsafe \
              -device nvme,serial=disk0,drive=disk0,bootindex=1 -chardev socket,id=console,path=/t/console \

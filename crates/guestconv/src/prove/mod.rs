@@ -91,7 +91,7 @@ pub struct ProveOptions {
     pub accelerator: Accelerator,
     /// Memory of the guest in MiB.
     pub memory_mib: u32,
-    /// The processors of the guest.
+    /// The processors of the guest. On a busy host QEMU's emulation of several loses timers, so that one may stand still.
     pub cpus: u32,
     /// Is told what happens.
     pub observer: Arc<dyn Observer>,
@@ -109,7 +109,7 @@ impl Default for ProveOptions {
             evidence: None,
             accelerator: Accelerator::Probe,
             memory_mib: 1024,
-            cpus: 2,
+            cpus: 1,
             observer: Arc::new(Silent),
             cancel: Cancel::default(),
         }
@@ -167,8 +167,10 @@ pub fn prove(disks: &[ProofDisk], machine: &Machine, options: &ProveOptions) -> 
     let accelerator = accelerator::accelerator(emulator, &qemu, options.accelerator);
     let mut proof = watch::boot(&qemu, accelerator, disks, machine, options)?;
     if is_fault_of_qemu(&proof) {
-        options.observer.event(&Event::Log("qemu's emulation failed; the guest is started once more"));
-        proof = watch::boot(&qemu, accelerator, disks, machine, options)?;
+        let text = "qemu's emulation failed; the guest is started once more, on one processor";
+        options.observer.event(&Event::Log(text));
+        let options = ProveOptions { cpus: 1, ..options.clone() };
+        proof = watch::boot(&qemu, accelerator, disks, machine, &options)?;
         proof.attempts = 2;
     }
     options.observer.event(&Event::Finished(Stage::Prove, started.elapsed()));
@@ -178,19 +180,23 @@ pub fn prove(disks: &[ProofDisk], machine: &Machine, options: &ProveOptions) -> 
 #[cfg(test)]
 mod tests;
 
-/// Returns whether it was QEMU's emulation that failed on a host that is busy, and not the guest: its timer came too late,
-/// or the firmware for UEFI stopped before its first word (its processors wait for each other; seen once in some forty
-/// boots). A firmware that finds nothing to start says so.
+/// Returns whether it was QEMU's emulation that failed on a host that is busy, and not the guest: its timer came too late
+/// or never; the firmware for UEFI stopped before its first word (its processors wait for each other; seen once in some
+/// forty boots); or the kernel stopped in the middle of its start (seen in one boot of a guest for ARM). A firmware that
+/// finds nothing to start says so, and so does a kernel that finds no root.
 fn is_fault_of_qemu(proof: &Proof) -> bool {
-    let is_late =
-        proof.state == State::Panic && proof.serial_tail.iter().any(|line| line.contains(BOGUS_PANIC));
-    let is_mute = proof.accelerator == "tcg"
-        && proof.state == State::Timeout
-        && proof.machine.firmware == HardwareFirmware::Uefi
+    let is_said = |text: &str| proof.serial_tail.iter().any(|line| line.contains(text));
+    let has_reached = |milestone: &str| proof.milestones_ms.iter().any(|(name, _)| name == milestone);
+    let is_late = proof.state == State::Panic && is_said(BOGUS_PANIC);
+    let is_mute = proof.machine.firmware == HardwareFirmware::Uefi
         && proof.machine.console.is_some()
         && proof.serial_tail.iter().all(|line| line.trim().is_empty());
-    is_late || is_mute
+    let is_stuck = has_reached("kernel") && !has_reached("init");
+    let stands_still = proof.accelerator == "tcg" && proof.state == State::Timeout;
+    is_late || stands_still && (is_mute || is_stuck || is_said(LOST_TIMER))
 }
 
 /// What the kernel says when QEMU's emulated timer came too late, which happens on a host that is busy.
 const BOGUS_PANIC: &str = "IO-APIC + timer doesn't work";
+/// What it says when the timer of one of its processors no longer comes.
+const LOST_TIMER: &str = "Possible timer handling issue on cpu=";

@@ -96,37 +96,51 @@ fn a_prompt_that_the_screen_shows_first_is_waited_for_on_the_console() {
 
 #[test]
 fn only_a_fault_of_the_emulation_is_tried_again() {
-    let proof = |firmware: HardwareFirmware, state: State, accelerator: &str, serial: &[&str]| Proof {
-        schema: 1,
-        passed: false,
-        state,
-        reasons: Vec::new(),
-        root_device: None,
-        kernel: None,
-        nics: Vec::new(),
-        command: None,
-        time_ms: 0,
-        milestones_ms: Vec::new(),
-        accelerator: accelerator.to_owned(),
-        machine: Machine { firmware, ..Machine::preset("virtio").unwrap() },
-        attempts: 1,
-        serial_tail: serial.iter().map(|line| (*line).to_owned()).collect(),
-        screen_text: Vec::new(),
-        serial_log: None,
-        screenshot: None,
-    };
+    let proof =
+        |firmware: HardwareFirmware, state: State, accelerator: &str, reached: &[&str], serial: &[&str]| {
+            Proof {
+                schema: 1,
+                passed: false,
+                state,
+                reasons: Vec::new(),
+                root_device: None,
+                kernel: None,
+                nics: Vec::new(),
+                command: None,
+                time_ms: 0,
+                milestones_ms: reached.iter().map(|name| ((*name).to_owned(), 1)).collect(),
+                accelerator: accelerator.to_owned(),
+                machine: Machine { firmware, ..Machine::preset("virtio").unwrap() },
+                attempts: 1,
+                serial_tail: serial.iter().map(|line| (*line).to_owned()).collect(),
+                screen_text: Vec::new(),
+                serial_log: None,
+                screenshot: None,
+            }
+        };
     let (bios, uefi) = (HardwareFirmware::Bios, HardwareFirmware::Uefi);
-    for (firmware, state, accelerator, serial, expected) in [
-        (uefi, State::Timeout, "tcg", &[][..], true),
-        (uefi, State::Timeout, "tcg", &["", " "], true),
-        (uefi, State::Timeout, "tcg", &["BdsDxe: loading Boot0001"], false),
-        (uefi, State::Timeout, "kvm", &[], false),
-        (uefi, State::QemuExit, "tcg", &[], false),
-        (bios, State::Timeout, "tcg", &[], false),
-        (bios, State::Panic, "tcg", &["Kernel panic - not syncing: IO-APIC + timer doesn't work!"], true),
-        (bios, State::Panic, "tcg", &["Kernel panic - not syncing: VFS"], false),
+    let stall = ["rcu: \tPossible timer handling issue on cpu=1 timer-softirq=8"];
+    let no_timer = ["Kernel panic - not syncing: IO-APIC + timer doesn't work!"];
+    let (kernel, init) = (&["kernel"][..], &["kernel", "init"][..]);
+    for (firmware, state, accelerator, reached, serial, expected) in [
+        (uefi, State::Timeout, "tcg", &[][..], &[][..], true),
+        (uefi, State::Timeout, "tcg", &[], &["", " "], true),
+        (uefi, State::Timeout, "tcg", &[], &["BdsDxe: loading Boot0001"], false),
+        (uefi, State::Timeout, "kvm", &[], &[], false),
+        (uefi, State::QemuExit, "tcg", &[], &[], false),
+        (bios, State::Timeout, "tcg", &[], &[], false),
+        (bios, State::Panic, "tcg", kernel, &no_timer, true),
+        (bios, State::Panic, "tcg", kernel, &["Kernel panic - not syncing: VFS"], false),
+        (bios, State::Timeout, "tcg", kernel, &["CPU featur"], true),
+        (bios, State::Timeout, "kvm", kernel, &["CPU featur"], false),
+        (bios, State::InitramfsShell, "tcg", kernel, &["(initramfs)"], false),
+        (bios, State::Timeout, "tcg", init, &["A start job is running"], false),
+        (bios, State::Timeout, "tcg", init, &stall, true),
+        (bios, State::Timeout, "kvm", init, &stall, false),
+        (bios, State::Login, "tcg", init, &stall, false),
     ] {
-        let proof = proof(firmware, state, accelerator, serial);
-        assert_eq!(is_fault_of_qemu(&proof), expected, "{firmware:?} {state:?} {accelerator} {serial:?}");
+        let proof = proof(firmware, state, accelerator, reached, serial);
+        let of = format!("{firmware:?} {state:?} {accelerator} {reached:?} {serial:?}");
+        assert_eq!(is_fault_of_qemu(&proof), expected, "{of}");
     }
 }
