@@ -423,7 +423,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__inspect)
-            opts="-v -t -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --nic --libvirt-xml --json --xml --color --help --version"
+            opts="-v -t -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --nic --libvirt-xml --initramfs --json --xml --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -27,11 +27,11 @@ const CAP_ROOTS: usize = 64;
 /// The most findings that are told.
 const CAP_FINDINGS: usize = 1000;
 
-/// Returns all that is found on the disks. `known` are initramfs images that were read before.
+/// Returns all that is found on the disks. `known` are initramfs images that were read before; without, none is read.
 pub(crate) fn facts(
     disks: &[String],
     keys: &[SlotKey],
-    known: &[Image],
+    known: Option<&[Image]>,
     clock: &mut Clock,
 ) -> Result<Facts, Failure> {
     let mut scan = layout::scan(disks, keys)?;
@@ -179,7 +179,7 @@ fn root(
     scan: &Scan,
     mounted: &mut Mounted,
     mounts: Vec<Mount>,
-    (known, budget): (&[Image], &Rc<Budget>),
+    (known, budget): (Option<&[Image]>, &Rc<Budget>),
     findings: &mut Vec<Finding>,
     clock: &mut Clock,
 ) -> Result<Option<Root>, String> {

@@ -42,7 +42,7 @@ fn work(clock: &mut Clock) -> Result<Answer, Failure> {
     let Request { disks, keys, task, .. } = request;
     match task {
         Task::Inspect { known } => {
-            inspect::facts(&disks, &keys, &known, clock).map(|facts| Answer::Facts(Box::new(facts)))
+            inspect::facts(&disks, &keys, known.as_deref(), clock).map(|facts| Answer::Facts(Box::new(facts)))
         }
         Task::Locks => layout::scan(&disks, &keys).map(|scan| Answer::Locks(locks::of(&scan))),
         Task::Apply(plan) => apply::outcome(&disks, &keys, &plan, clock).map(Answer::Outcome),

@@ -106,8 +106,8 @@ int guestconv_set_log_callback (guestconv_h *h, guestconv_log_callback callback,
 char *guestconv_targets (guestconv_h *h);
 
 /* Returns the description of the guest for a target, as XML: its systems, and its devices with the drivers on offer. The
- * first call looks at the disks, later ones, also for other targets, remember. The calls below are for the target of the
- * last that did not fail. */
+ * first call looks at the disks, later ones, also for other targets, remember; the first that plans looks into the initramfs
+ * images too. The calls below are for the target of the last that did not fail. */
 char *guestconv_inspect (guestconv_h *h, const char *target);
 
 /* Returns what guestconv_convert would do, as JSON: "steps" is empty if nothing. */

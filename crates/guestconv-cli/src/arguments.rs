@@ -246,7 +246,11 @@ pub(crate) struct Inspect {
     pub(crate) target: Option<String>,
     #[command(flatten)]
     pub(crate) nics: Nics,
-    /// Write JSON: the description, or without --target all facts.
+    /// Look into the initramfs images too, for their modules; it takes longer than all else, and plan and convert do it
+    /// by themselves.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) initramfs: bool,
+    /// Write JSON: the description, or without --target the facts.
     #[arg(long, conflicts_with = "xml", help_heading = "Output")]
     pub(crate) json: bool,
     /// Write the description as XML, which may be edited and handed back to --description.

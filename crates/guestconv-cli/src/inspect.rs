@@ -14,7 +14,10 @@ pub(crate) fn run(arguments: &arguments::Inspect, output: &mut Output) -> Done {
     let nics = nics(&arguments.nics)?;
     arguments.target.as_deref().map(guestconv::target).transpose()?;
     let mut job = Job::open(&arguments.guest)?;
-    let facts = job.guest.inspect()?.clone();
+    let facts = match arguments.initramfs {
+        true => job.guest.inspect_with_initramfs()?.clone(),
+        false => job.guest.inspect()?.clone(),
+    };
     let described = arguments.target.as_ref().map(|target| job.guest.describe(target, &nics)).transpose()?;
     job.shown.close();
     match &described {

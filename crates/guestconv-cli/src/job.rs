@@ -129,6 +129,8 @@ impl Wish {
 
     /// Returns what will be done to the guest: the caller's plan, if it is still what the guest needs, or a new one.
     pub(crate) fn plan(&self, guest: &mut Guest) -> Result<Plan> {
+        // Else the guest would be looked at twice: first for its devices.
+        guest.inspect_with_initramfs()?;
         let choices = self.choices(guest)?;
         let plan = guest.plan(&self.target, &choices, &self.options)?;
         let Said::Plan(kept) = &self.said else { return Ok(plan) };

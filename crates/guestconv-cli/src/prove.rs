@@ -19,6 +19,7 @@ pub(crate) fn run(arguments: &arguments::Prove, output: &mut Output) -> Done {
     let proof = match machine {
         Some(machine) => job.guest.prove_on(machine, &how)?,
         None => {
+            job.guest.inspect_with_initramfs()?;
             let choices = wish.choices(&mut job.guest)?;
             job.guest.prove(&wish.target, &choices, &wish.options, &how)?
         }

@@ -108,7 +108,7 @@ fn secrets_of_the_guest_are_in_no_output() {
     let target = ["--target", copy.subject.target];
     let told = ["--verbose", "--progress", "json", "--timings"];
     let mut outputs = vec![
-        said(&copy, "inspect", &["--json"]),
+        said(&copy, "inspect", &["--json", "--initramfs"]),
         said(&copy, "inspect", &told),
         said(&copy, "inspect", &[&target[..], &["--xml"]].concat()),
     ];

@@ -35,8 +35,9 @@ pub fn names(tree: &dyn GuestTree, layout: &mut Layout) -> Result<(), ReadError>
     names::names(tree, layout)
 }
 
-/// Reads one root, all mounted; `None` if it is no system. `known` are initramfs images that were read before. `ended` is
-/// told when a part of it that takes long has ended, for who knows the time: `kernels`, `initramfs`.
+/// Reads one root, all mounted; `None` if it is no system. `known` are initramfs images that were read before; without,
+/// none is read. `ended` is told when a part of it that takes long has ended, for who knows the time: `kernels`,
+/// `initramfs`.
 ///
 /// # Errors
 /// [`ReadError`] if a file that is there cannot be read.
@@ -44,7 +45,7 @@ pub fn root(
     tree: &dyn GuestTree,
     layout: &Layout,
     mounts: Vec<Mount>,
-    known: &[Image],
+    known: Option<&[Image]>,
     findings: &mut Vec<Finding>,
     ended: &mut dyn FnMut(&'static str),
 ) -> Result<Option<Root>, ReadError> {

@@ -121,7 +121,8 @@ pub enum Task {
     /// Look at everything; write nothing but what a journal's replay writes.
     Inspect {
         /// Initramfs images that were read before. One that has only grown since, by its hash, is not unpacked again.
-        known: Vec<Image>,
+        /// `None`: no image is looked at, which is what takes most of the time.
+        known: Option<Vec<Image>>,
     },
     /// Say which devices are encrypted, and which of them the keys open.
     Locks,

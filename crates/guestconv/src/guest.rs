@@ -19,7 +19,7 @@ use crate::observe::{Event, Stage, Timings};
 use crate::prove::{self, Machine, Proof, ProofDisk, ProofFormat, ProveOptions};
 use guestconv_core::describe::describe;
 use guestconv_core::description::{Choices, Description, edited};
-use guestconv_core::facts::{Facts, System};
+use guestconv_core::facts::{Facts, Root};
 use guestconv_core::knowledge::{self, Target};
 use guestconv_core::linux::initramfs::Image as InitramfsImage;
 use guestconv_core::plan::{self, Nic, Plan, PlanOptions, require_system};
@@ -90,7 +90,8 @@ impl Guest {
         &self.recovery
     }
 
-    /// Returns what is in the guest; the first call looks, later calls remember.
+    /// Returns what is in the guest; the first call looks, later calls remember. What is in its initramfs images is not
+    /// looked at, which takes longer than all else: [`Guest::inspect_with_initramfs`].
     ///
     /// # Errors
     /// [`ErrorKind::Guest`] with the agent's code if the disks cannot be looked at, [`ErrorKind::Appliance`] if there is
@@ -98,7 +99,20 @@ impl Guest {
     pub fn inspect(&mut self) -> Result<&Facts> {
         let facts = match self.facts.take() {
             Some(facts) => facts,
-            None => self.look(Stage::Inspect, None)?,
+            None => self.look(Stage::Inspect, None, Images::Unread)?,
+        };
+        Ok(self.facts.insert(facts))
+    }
+
+    /// The same with what is in the initramfs images. [`Guest::plan`] does it by itself; who will plan and calls this first,
+    /// before describing, has the guest looked at once instead of twice.
+    ///
+    /// # Errors
+    /// As [`Guest::inspect`].
+    pub fn inspect_with_initramfs(&mut self) -> Result<&Facts> {
+        let facts = match self.facts.take().filter(has_images) {
+            Some(facts) => facts,
+            None => self.look(Stage::Inspect, None, Images::Read)?,
         };
         Ok(self.facts.insert(facts))
     }
@@ -141,7 +155,7 @@ impl Guest {
     /// boot loader and the host has none for it.
     pub fn plan(&mut self, target: &str, choices: &Choices, options: &PlanOptions) -> Result<Plan> {
         let target = self::target(target)?;
-        let plan = plan::plan(self.inspect()?, target, choices, options)?;
+        let plan = plan::plan(self.inspect_with_initramfs()?, target, choices, options)?;
         self.grub(&plan)?;
         Ok(plan)
     }
@@ -218,7 +232,7 @@ impl Guest {
 
     /// Looks at the overlays with a fresh appliance; returns what is there.
     fn verify_overlays(&mut self, overlays: &Overlays, plan: &Plan, target: &Target) -> Result<Facts> {
-        let facts = self.look(Stage::Verify, Some(&overlays.views()))?;
+        let facts = self.look(Stage::Verify, Some(&overlays.views()), Images::Read)?;
         let report = Report::of(&facts, target, &plan.wishes.devices, &plan.wishes.options())?;
         if !report.is_converted() {
             return Err(still_missing(&report));
@@ -254,7 +268,7 @@ impl Guest {
     /// As [`Guest::plan`].
     pub fn verify(&mut self, target: &str, choices: &Choices, options: &PlanOptions) -> Result<Report> {
         let target = self::target(target)?;
-        let facts = self.look(Stage::Verify, None)?;
+        let facts = self.look(Stage::Verify, None, Images::Read)?;
         let report = Report::of(&facts, target, choices, options)?;
         self.facts = Some(facts);
         Ok(report)
@@ -327,8 +341,12 @@ impl Guest {
     }
 
     /// Looks at the disks, or at what lies above them, through throw-away overlays.
-    fn look(&mut self, stage: Stage, above: Option<&[View]>) -> Result<Facts> {
-        match self.run_on_throw_away(stage, Task::Inspect { known: self.known_images() }, above)? {
+    fn look(&mut self, stage: Stage, above: Option<&[View]>, images: Images) -> Result<Facts> {
+        let known = match images {
+            Images::Read => Some(self.known_images()),
+            Images::Unread => None,
+        };
+        match self.run_on_throw_away(stage, Task::Inspect { known }, above)? {
             Answer::Facts(facts) => whole(self.with_storage(*facts)),
             _ => Err(wrong_answer()),
         }
@@ -336,12 +354,8 @@ impl Guest {
 
     /// Returns the initramfs images of the last look, by which the next one knows them.
     fn known_images(&self) -> Vec<InitramfsImage> {
-        let systems = self.facts.iter().flat_map(|facts| &facts.roots).map(|root| &root.system);
-        let images = systems.flat_map(|system| match system {
-            System::Linux(linux) => linux.initramfs.images.as_slice(),
-            _ => &[],
-        });
-        images.cloned().collect()
+        let linuxes = self.facts.iter().flat_map(|facts| &facts.roots).filter_map(Root::linux);
+        linuxes.flat_map(|linux| linux.initramfs.images.iter().flatten()).cloned().collect()
     }
 
     fn run_on_throw_away(&mut self, stage: Stage, task: Task, above: Option<&[View]>) -> Result<Answer> {
@@ -429,6 +443,17 @@ fn proof_disk(disk: &Disk) -> Result<ProofDisk> {
         ImageFormat::Qcow2 => ProofFormat::Qcow2,
     };
     Ok(ProofDisk { path: disk.path.clone(), format })
+}
+
+/// Whether a look reads the initramfs images.
+#[derive(Clone, Copy)]
+enum Images {
+    Read,
+    Unread,
+}
+
+fn has_images(facts: &Facts) -> bool {
+    facts.roots.iter().filter_map(Root::linux).all(|linux| linux.initramfs.images.is_some())
 }
 
 /// Fails if a partition ends beyond its disk: a copy that was cut off must not be converted.

@@ -108,7 +108,7 @@ impl AtWork<'_> {
         let target = ["--target", TARGET];
         let human = self.command("inspect", "inspect", &["--color", "never"])?;
         self.must_end("inspect", &human, self.case.expect.inspect);
-        let facts = self.command("inspect --json", "inspect", &["--json"])?;
+        let facts = self.command("inspect --json", "inspect", &["--json", "--initramfs"])?;
         let xml = self.command("inspect --xml", "inspect", &["--xml", "--target", TARGET])?;
         self.command("describe --json", "inspect", &["--json", "--target", TARGET])?;
         let description = match &self.subject.description {

@@ -146,7 +146,7 @@ impl Looker {
 
     fn run(&self, disks: &[PathBuf], mutants: &[Mutant<'_>], scratch: &Path) -> Result<(Run, Said)> {
         let mut command = Command::new(&self.program);
-        command.arg("inspect").args(disks).args(["--json", "--key", "all:key:guestconv"]);
+        command.arg("inspect").args(disks).args(["--json", "--initramfs", "--key", "all:key:guestconv"]);
         if mutants.iter().all(|mutant| !mutant.seed.is_image()) {
             command.args(["--format", "raw"]);
         }

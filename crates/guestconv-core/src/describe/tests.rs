@@ -19,6 +19,7 @@ pub(crate) fn rhel(device: &str, interfaces: &[(&str, Option<&str>)]) -> Root {
         mac: mac.map(str::to_owned),
     };
     linux.network.interfaces = interfaces.iter().map(interface).collect();
+    linux.initramfs.images = Some(Vec::new());
     let device = DeviceName(device.into());
     Root {
         device: device.clone(),

@@ -166,7 +166,7 @@ mod tests {
             (vec![], None),
         ] {
             let tree = MemTree::of(&files);
-            let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: &[] };
+            let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: Some(&[]) };
             let facts = facts(&probe, &mut Vec::new()).unwrap();
             let written = planned(&facts);
             let expected = expected.map(|text| (OWN.to_owned(), text.clone()));

@@ -300,7 +300,7 @@ mod tests {
             let mut files = files;
             files.extend([("/etc/fstab", ""), ("/sbin/init", "")]);
             let (tree, layout) = (MemTree::of(&files), Layout::default());
-            let found = super::facts(&Probe { tree: &tree, layout: &layout, mounts: &[], known: &[] })
+            let found = super::facts(&Probe { tree: &tree, layout: &layout, mounts: &[], known: Some(&[]) })
                 .unwrap()
                 .unwrap();
             let (id, major, minor, product, osinfo) = expected;

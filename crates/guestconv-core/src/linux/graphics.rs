@@ -131,7 +131,7 @@ mod tests {
             ("/usr/lib/xorg/modules/drivers/vesa_drv.so", ""),
         ]);
         tree.insert("/etc/X11/xorg.conf.d/20-latin.conf", Entry::File(vec![0xe4]));
-        let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: &[] };
+        let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: Some(&[]) };
         let mut findings = Vec::new();
         let found = facts(&probe, &mut findings).unwrap();
         let config = TextFile::new(guest_path("/etc/X11/xorg.conf"), CONFIG.to_owned(), 0o644);

@@ -61,8 +61,8 @@ pub struct Probe<'a> {
     pub layout: &'a Layout,
     /// What is mounted where in this root.
     pub mounts: &'a [Mount],
-    /// Initramfs images that were read before: of one that has only grown, what is new is read.
-    pub known: &'a [initramfs::Image],
+    /// Initramfs images that were read before: of one that has only grown, what is new is read. `None`: none is read.
+    pub known: Option<&'a [initramfs::Image]>,
 }
 
 /// Reads all that is known of a Linux root. The order: boot loaders first, since their menus name kernels. Says when the

@@ -127,7 +127,7 @@ mod tests {
             files.then(|| put(FILES, ""));
             let mut findings = Vec::new();
             let facts =
-                facts(&Probe { tree: &tree, layout: &layout, mounts: &[], known: &[] }, &mut findings)
+                facts(&Probe { tree: &tree, layout: &layout, mounts: &[], known: Some(&[]) }, &mut findings)
                     .unwrap();
             let policy = mode.map(|_| "targeted".to_owned());
             assert_eq!(facts, Facts { mode: mode.map(str::to_owned), policy, relabels: false }, "{config:?}");

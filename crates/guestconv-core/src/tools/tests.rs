@@ -9,7 +9,7 @@ use crate::plan::{PlanOptions, Step};
 /// Returns the steps and findings of a root with these tools on KVM.
 fn planned(tree: &MemTree) -> (Vec<Step>, Vec<Finding>) {
     let layout = Layout::default();
-    let probe = Probe { tree, layout: &layout, mounts: &[], known: &[] };
+    let probe = Probe { tree, layout: &layout, mounts: &[], known: Some(&[]) };
     let linux = crate::linux::Facts { tools: facts(&probe, &mut Vec::new()).unwrap(), ..Default::default() };
     let root = crate::fixtures::root(DeviceName("/dev/sda1".into()), linux.clone());
     let facts = crate::inspect::facts(layout, vec![root.clone()], Vec::new());

@@ -112,7 +112,7 @@ fn of_root(root: &Root, disks: &[(&str, u64)], is_known: &impl Fn(&&DeviceName) 
     let foreign = loaders.find(|disk| !disks.iter().any(|(name, _)| name == disk));
     too_many("mounts", root.mounts.len(), PARTS_CAP)
         .or_else(|| too_many("kernels", linux.kernels.len(), PARTS_CAP))
-        .or_else(|| too_many("initramfs images", linux.initramfs.images.len(), PARTS_CAP))
+        .or_else(|| too_many("initramfs images", linux.initramfs.images.iter().flatten().count(), PARTS_CAP))
         .or_else(|| {
             foreign.map(|disk| format!("a boot loader is on the disk {disk:?}, which it was not given"))
         })

@@ -35,7 +35,7 @@ fn framed(answer: &[u8]) -> Vec<u8> {
 
 fn answered(reply: Reply) {
     let plan = plan(&rhel64::facts(), target("kvm"), &Choices::default(), &PlanOptions::default()).unwrap();
-    for task in [Task::Inspect { known: Vec::new() }, Task::Apply(Box::new(plan)), Task::Manifest] {
+    for task in [Task::Inspect { known: Some(Vec::new()) }, Task::Apply(Box::new(plan)), Task::Manifest] {
         let asked = Asked { task: &task, disks: &[("sda", 3 << 30)] };
         if require_none(&reply.answer, &asked).is_ok()
             && let Answer::Facts(facts) = &reply.answer

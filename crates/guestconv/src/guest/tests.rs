@@ -133,6 +133,23 @@ fn two_disks_have_two_roots_and_data_is_none() {
 }
 
 #[test]
+fn initramfs_images_are_looked_at_when_they_are_wanted_or_planned_for() {
+    let Some(options) = options() else { return };
+    let dir = TempDir::new().unwrap();
+    let image = filesystem(dir.path(), "one.img", "ext4", &root_files(dir.path(), "one", ""));
+    let count = |facts: &Facts| facts.roots[0].linux().unwrap().initramfs.images.as_ref().map(Vec::len);
+    let mut guest = opened(&[&image], &options);
+    assert_eq!(count(guest.inspect().unwrap()), None);
+    assert_eq!(count(guest.inspect_with_initramfs().unwrap()), Some(0));
+    assert_eq!(count(guest.inspect().unwrap()), Some(0), "what was found is remembered");
+    let mut guest = opened(&[&image], &options);
+    assert_eq!(count(guest.inspect().unwrap()), None);
+    let refused = guest.plan("kvm", &Choices::default(), &PlanOptions::default()).unwrap_err();
+    assert_eq!(refused.code(), "boot-menu-missing");
+    assert_eq!(count(guest.inspect().unwrap()), Some(0));
+}
+
+#[test]
 fn what_is_damaged_or_dirty_is_said_and_nothing_is_written() {
     let Some(options) = options() else { return };
     let dir = TempDir::new().unwrap();

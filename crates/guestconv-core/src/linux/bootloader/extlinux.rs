@@ -98,7 +98,7 @@ mod tests {
             ("/boot/initramfs-virt", ""),
             ("/etc/update-extlinux.conf", "default_kernel_opts=\"quiet\"\n"),
         ]);
-        let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: &[] };
+        let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: Some(&[]) };
         let (loader, entries) = facts(&probe).unwrap().unwrap();
         let files: Vec<_> = loader.configs.iter().map(|one| (one.role, one.file.path.as_str())).collect();
         assert_eq!(

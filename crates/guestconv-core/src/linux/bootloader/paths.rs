@@ -105,7 +105,7 @@ mod tests {
         let disk = |name: &str| crate::layout::Disk::blank(name, 0);
         let layout = Layout { disks: vec![disk("sda"), disk("sdb"), disk("sdc")], ..Layout::default() };
         let tree = MemTree::of(&[("/boot/vmlinuz", "")]);
-        let probe = Probe { tree: &tree, layout: &layout, mounts: &mounts, known: &[] };
+        let probe = Probe { tree: &tree, layout: &layout, mounts: &mounts, known: Some(&[]) };
         for (root, text, path) in [
             (None, "/vmlinuz", Some("/boot/vmlinuz")),
             (None, "/absent", Some("/boot/absent")),

@@ -7,7 +7,7 @@ use crate::plan::{PlanOptions, Step};
 /// Returns the steps of a root whose document says this console.
 fn planned(tree: &MemTree, choice: Choice) -> Vec<Step> {
     let layout = Layout::default();
-    let probe = Probe { tree, layout: &layout, mounts: &[], known: &[] };
+    let probe = Probe { tree, layout: &layout, mounts: &[], known: Some(&[]) };
     let console = facts(&probe, &mut Vec::new()).unwrap();
     let bootloader = bootloader::facts(&probe, &mut Vec::new()).unwrap();
     let linux = crate::linux::Facts { console, bootloader, ..Default::default() };

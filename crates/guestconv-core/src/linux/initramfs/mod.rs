@@ -30,8 +30,10 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", schemars(rename = "InitramfsFacts"))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
-    /// The images that kernels are started with.
-    pub images: Vec<Image>,
+    /// The images that kernels are started with; `None` if none was looked at, since a plan was not asked for: they are large,
+    /// and have to be unpacked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<Vec<Image>>,
     /// The settings of the programs that make images.
     pub settings: Vec<Settings>,
 }
@@ -112,16 +114,26 @@ pub struct Settings {
     pub files: Vec<TextFile>,
 }
 
-/// Reads the images of the kernels and the settings of what makes them.
+/// Reads the images of the kernels, if they are wanted, and the settings of what makes them.
 ///
 /// # Errors
 /// [`ReadError`] if a file that is there cannot be read.
 pub fn facts(probe: &Probe<'_>, kernels: &[Kernel], findings: &mut Vec<Finding>) -> Result<Facts, ReadError> {
+    let images = probe.known.map(|known| images(probe, known, kernels, findings)).transpose()?;
+    Ok(Facts { images, settings: makers::facts(probe, findings)? })
+}
+
+fn images(
+    probe: &Probe<'_>,
+    known: &[Image],
+    kernels: &[Kernel],
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Image>, ReadError> {
     let mut images: Vec<Image> = Vec::new();
     let mut allowance = scan::Allowance::default();
     for kernel in kernels {
         let Some(path) = kernel.initramfs.as_ref().filter(|_| kernel.image.is_some()) else { continue };
-        match image(probe, path, &kernel.version, &mut allowance)? {
+        match image(probe, known, path, &kernel.version, &mut allowance)? {
             None => {}
             Some(Ok(image)) => images.push(image),
             Some(Err(reason)) => {
@@ -130,12 +142,13 @@ pub fn facts(probe: &Probe<'_>, kernels: &[Kernel], findings: &mut Vec<Finding>)
             }
         }
     }
-    Ok(Facts { images, settings: makers::facts(probe, findings)? })
+    Ok(images)
 }
 
 /// Reads an image, as little of it as is not known; `None` if there is none.
 fn image(
     probe: &Probe<'_>,
+    known: &[Image],
     path: &GuestPath,
     kernel: &str,
     allowance: &mut scan::Allowance,
@@ -144,9 +157,9 @@ fn image(
     if probe.tree.stat(path)?.is_some_and(|stat| stat.size_bytes > stream::CAP_IMAGE_BYTES) {
         return Ok(Some(Err(format!("it is larger than {} bytes", stream::CAP_IMAGE_BYTES))));
     }
-    if !probe.known.is_empty()
+    if !known.is_empty()
         && let Some(mut file) = probe.tree.open(path)?
-        && let Ok(Some(image)) = scan::grown(probe.known, path, kernel, &mut file, allowance)
+        && let Ok(Some(image)) = scan::grown(known, path, kernel, &mut file, allowance)
     {
         return Ok(Some(Ok(image)));
     }

@@ -17,7 +17,8 @@ use std::collections::BTreeSet;
 /// # Errors
 /// `driver-absent` if the kernel that boots by default cannot have a driver; `initramfs-closed` if its image would not read
 /// what is appended; `initramfs-loader` if nothing in its image
-/// would load one; `initramfs-not-read` if its image must have one and cannot be read.
+/// would load one; `initramfs-not-read` if its image must have one and cannot be read; `facts-without-initramfs` if nobody
+/// has looked at the images.
 pub fn plan(context: &Context<'_>, facts: &crate::linux::Facts, draft: &mut Draft) -> Result<(), PlanError> {
     let needed = needed(context);
     let bootable: Vec<&Kernel> = facts.kernels.iter().filter(|kernel| kernel.image.is_some()).collect();
@@ -26,9 +27,13 @@ pub fn plan(context: &Context<'_>, facts: &crate::linux::Facts, draft: &mut Draf
             "no kernel of the guest was found, so whether it finds its disk on the target is not known";
         draft.finding(Finding::warning("no-kernel", text).about("/boot"));
     }
+    let images = facts.initramfs.images.as_ref().ok_or_else(|| {
+        let message = "the facts say nothing of the initramfs images; look at the guest with them, then plan";
+        PlanError::new("facts-without-initramfs", message)
+    })?;
     let mut changes = Vec::new();
     for (number, kernel) in bootable.iter().enumerate() {
-        let image = facts.initramfs.images.iter().find(|image| image.kernel == kernel.version);
+        let image = images.iter().find(|image| image.kernel == kernel.version);
         match append(context, kernel, image, &needed) {
             Ok(append) => changes.extend(append),
             Err(error) if number == 0 => return Err(error),

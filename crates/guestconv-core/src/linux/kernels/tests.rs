@@ -18,7 +18,7 @@ fn a_kernel_has_its_drivers_builtin_as_files_or_not_at_all() {
         ("/lib/modules/6.1/kernel/virtio.ko", "virtio"),
         ("/lib/modules/5.10/modules.dep", ""),
     ]);
-    let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: &[] };
+    let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: Some(&[]) };
     let mut findings = Vec::new();
     let kernels = facts(&probe, &bootloader::Facts::default(), &mut findings).unwrap();
     let kernel = &kernels[0];
@@ -98,7 +98,7 @@ fn an_image_without_a_version_in_its_name_is_known_by_its_content() {
         [("with a menu", menu, [lts(true), linux]), ("without a menu", Vec::new(), [linux, lts(false)])]
     {
         let tree = tree();
-        let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: &[] };
+        let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: Some(&[]) };
         let loaders = bootloader::Facts { entries, ..bootloader::Facts::default() };
         let mut findings = Vec::new();
         let kernels = facts(&probe, &loaders, &mut findings).unwrap();

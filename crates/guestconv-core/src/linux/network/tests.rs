@@ -83,7 +83,7 @@ const OTHER: &str = "52:54:00:00:00:02";
 fn converted(tree: &crate::fixtures::MemTree, macs: &[&str]) -> crate::fixtures::MemTree {
     use crate::layout::{DeviceName, Layout};
     let layout = Layout::default();
-    let probe = Probe { tree, layout: &layout, mounts: &[], known: &[] };
+    let probe = Probe { tree, layout: &layout, mounts: &[], known: Some(&[]) };
     let network = facts(&probe, &bootloader::Facts::default(), &mut Vec::new()).unwrap();
     let class = crate::description::Class::Network;
     let driver = || crate::description::Choice::Driver("virtio-net-pci".to_owned());

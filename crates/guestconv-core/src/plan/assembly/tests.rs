@@ -53,6 +53,16 @@ fn choices_become_hardware() {
 }
 
 #[test]
+fn without_a_look_into_the_images_there_is_no_plan() {
+    let mut facts = two_disks();
+    let System::Linux(linux) = &mut facts.roots[0].system;
+    linux.initramfs.images = None;
+    let result = plan(&facts, target("kvm").unwrap(), &Choices::default(), &PlanOptions::default());
+    let message = "the facts say nothing of the initramfs images; look at the guest with them, then plan";
+    assert_eq!(result, Err(PlanError::new("facts-without-initramfs", message)));
+}
+
+#[test]
 fn a_plan_keeps_the_choices_that_are_not_selected_anyway() {
     let rhev = target("rhev-3.1").unwrap();
     let mut everything = describe(&two_disks(), rhev, &[]).choices();

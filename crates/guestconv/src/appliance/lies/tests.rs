@@ -38,7 +38,7 @@ fn said(answer: &Answer, lie: Option<(&str, Value)>, task: &Task) -> Option<Stri
 #[test]
 fn facts_that_lie_are_refused() {
     let answer = Answer::Facts(Box::new(rhel64::facts()));
-    let task = Task::Inspect { known: Vec::new() };
+    let task = Task::Inspect { known: Some(Vec::new()) };
     assert_eq!(said(&answer, None, &task), None);
     let document = serde_json::to_value(&answer).unwrap();
     let disk = document.pointer("/facts/layout/disks/0").unwrap().clone();
@@ -153,7 +153,7 @@ fn a_step_that_failed_is_no_lie() {
 
 #[test]
 fn an_answer_to_another_question_is_refused() {
-    let inspect = Task::Inspect { known: Vec::new() };
+    let inspect = Task::Inspect { known: Some(Vec::new()) };
     let apply = Task::Apply(Box::new(planned()));
     let facts = Answer::Facts(Box::new(rhel64::facts()));
     let failure = Answer::Failure(Failure { code: "mount-failed".to_owned(), message: String::new() });

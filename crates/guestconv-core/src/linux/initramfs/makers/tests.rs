@@ -9,7 +9,7 @@ use crate::plan::{PlanOptions, Step};
 fn planned(files: &[(&str, &str)]) -> (Vec<Settings>, Vec<Step>, Vec<Finding>) {
     let tree = MemTree::of(files);
     let layout = Layout::default();
-    let probe = Probe { tree: &tree, layout: &layout, mounts: &[], known: &[] };
+    let probe = Probe { tree: &tree, layout: &layout, mounts: &[], known: Some(&[]) };
     let settings = facts(&probe, &mut Vec::new()).unwrap();
     let root = crate::fixtures::root(DeviceName("/dev/sda1".into()), crate::linux::Facts::default());
     let all = crate::inspect::facts(layout, vec![root.clone()], Vec::new());
