@@ -70,6 +70,8 @@ pub(crate) fn outcome(
     mounted.unmount(0).map_err(|error| failure("unmount-failed", error.to_string()))?;
     clock.ended("unmount");
     scan.close().map_err(|error| failure("unmount-failed", error.to_string()))?;
+    // The machine is gone as soon as it has answered.
+    rustix::fs::sync();
     clock.ended("close");
     let mut outcome = Outcome::of(steps);
     outcome.error = error;

@@ -179,7 +179,6 @@ impl Appliance {
             confinement: self.options.confinement,
             host: self.host,
             processes: processes(runs_program),
-            is_disposable: job.durability == Durability::None,
         };
         let requests = || servers.iter().map(Server::signs).sum::<u64>();
         let requests: Option<&dyn Fn() -> u64> = if runs_program { None } else { Some(&requests) };

@@ -16,8 +16,6 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long the kernel may take to power off after the reply.
-const POWER_OFF_LIMIT: Duration = Duration::from_secs(10);
 /// How often somebody looks whether the caller cancelled.
 const TICK: Duration = Duration::from_millis(20);
 /// How much of what the kernel says is kept for errors.
@@ -72,7 +70,6 @@ pub(super) struct Process<'a> {
     said: Vec<u8>,
     began: Instant,
     time_limit: Duration,
-    is_disposable: bool,
 }
 
 /// How a run ended.
@@ -109,11 +106,11 @@ impl<'a> Process<'a> {
             said: Vec::new(),
             began,
             time_limit: start.time_limit,
-            is_disposable: start.is_disposable,
         })
     }
 
-    /// Waits until the process has ended by itself, or has replied if that is all. `requests` tells how often it asked for
+    /// Waits until the process has replied, or has ended without. What it wrote is on the disks before it replies, so that
+    /// nobody waits until its kernel has taken leave of each disk, ten milliseconds each. `requests` tells how often it asked for
     /// its disks; `None` if it may work without a sign of life.
     ///
     /// # Errors
@@ -121,7 +118,6 @@ impl<'a> Process<'a> {
     pub(super) fn wait(mut self, cancel: &Cancel, requests: Option<&dyn Fn() -> u64>) -> Result<Ended> {
         let mut life = Life::new(self.runner.silent_limit());
         let mut incoming = Incoming::default();
-        let mut replied: Option<Instant> = None;
         let mut is_open = true;
         loop {
             self.sleep(is_open);
@@ -129,10 +125,7 @@ impl<'a> Process<'a> {
             self.listen();
             is_open = is_open && self.receive(&mut incoming)?;
             if incoming.is_complete() {
-                replied.get_or_insert_with(Instant::now);
-                if self.is_disposable {
-                    return Ok(self.ended_with(incoming, None));
-                }
+                return Ok(self.ended_with(incoming, None));
             }
             if let Some(status) = self.started.child.try_wait().map_err(waiting)? {
                 // All that it said is in the socket and the pipe by now.
@@ -147,9 +140,7 @@ impl<'a> Process<'a> {
             if signs.is_some_and(|signs| life.hangs(signs, self.started.group)) {
                 return Err(self.hung());
             }
-            let is_late = self.began.elapsed() > self.time_limit;
-            let hangs = replied.is_some_and(|since| since.elapsed() > POWER_OFF_LIMIT);
-            if is_late || hangs {
+            if self.began.elapsed() > self.time_limit {
                 return Err(self.timeout());
             }
         }

@@ -43,8 +43,6 @@ pub(super) struct Start<'a> {
     pub(super) host: Host,
     /// How many processes it may have at a time.
     pub(super) processes: u32,
-    /// Whether nothing of it is kept but its reply: then nobody waits until it has powered off.
-    pub(super) is_disposable: bool,
 }
 
 /// The ends that the appliance has of its two lines.
