@@ -11,13 +11,16 @@ pub use paravirtual::require_native;
 
 use crate::change::FileHash;
 use crate::finding::Finding;
+use crate::formats::modules::module_name;
 use crate::formats::version;
+use crate::linux::initramfs::Image;
 use crate::linux::{Probe, bootloader};
 use crate::path::{GuestPath, guest_path};
 use crate::tree::ReadError;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One installed kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +43,7 @@ pub struct Kernel {
     pub module_dir: GuestPath,
     /// The modules that drive devices of the targets, by name.
     pub drivers: BTreeMap<String, Driver>,
-    /// The files of the modules that disks need, by module name.
+    /// The files of the modules that disks may need, by module name.
     pub files: BTreeMap<String, ModuleFile>,
 }
 
@@ -67,8 +70,9 @@ pub enum Driver {
 pub struct ModuleFile {
     /// Its path relative to the kernel's module directory.
     pub path: String,
-    /// Its size and hash.
-    pub file: FileHash,
+    /// Its size and hash; `None` if it was not read: the initramfs has the module, or nobody looked into that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileHash>,
 }
 
 /// The most kernels of a root that are looked at, the newest: a guest has three, one that never removed any has thirty.
@@ -151,6 +155,21 @@ pub fn facts(
     kernels.sort_by(|one, other| version::compare(&other.version, &one.version));
     kernels.sort_by_key(|kernel| Reverse((kernel.default, kernel.image.is_some())));
     Ok(kernels)
+}
+
+/// Reads the files of the modules that the images of their kernels lack: these may be appended. A module whose file is not
+/// there, or is too large for one, is forgotten.
+///
+/// # Errors
+/// [`ReadError`] if a file that is there cannot be read.
+pub fn read_files(probe: &Probe<'_>, kernels: &mut [Kernel], images: &[Image]) -> Result<(), ReadError> {
+    for image in images {
+        let present: BTreeSet<Cow<'_, str>> = image.modules.iter().map(|path| module_name(path)).collect();
+        for kernel in kernels.iter_mut().filter(|kernel| kernel.version == image.kernel) {
+            modules::read(probe, &kernel.module_dir, &mut kernel.files, &present)?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns whether an entry starts the kernel of that version: its file's name or folder says so.

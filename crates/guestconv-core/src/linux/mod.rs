@@ -76,9 +76,10 @@ pub fn facts(
     ended: &mut dyn FnMut(&'static str),
 ) -> Result<Facts, ReadError> {
     let bootloader = bootloader::facts(probe, findings)?;
-    let kernels = kernels::facts(probe, &bootloader, findings)?;
+    let mut kernels = kernels::facts(probe, &bootloader, findings)?;
     ended("kernels");
     let initramfs = initramfs::facts(probe, &kernels, findings)?;
+    kernels::read_files(probe, &mut kernels, initramfs.images.as_deref().unwrap_or_default())?;
     ended("initramfs");
     Ok(Facts {
         initramfs,

@@ -120,14 +120,14 @@ fn append(
     }
     let mut modules = Vec::new();
     for name in &missing {
-        let Some(file) = kernel.files.get(*name) else {
+        let Some((path, Some(file))) = kernel.files.get(*name).map(|known| (&known.path, &known.file)) else {
             return Err(absent(kernel, name));
         };
         modules.push(AddedModule {
             name: (*name).to_owned(),
-            from: kernel.module_dir.join(&file.path),
-            to: file.path.clone(),
-            file: file.file.clone(),
+            from: kernel.module_dir.join(path),
+            to: path.clone(),
+            file: file.clone(),
         });
     }
     Ok(Some(InitramfsAppend {

@@ -42,9 +42,10 @@ pub(super) fn of(probe: &Probe<'_>, dir: &GuestPath) -> Result<Found, ReadError>
             let driver = index.driver(name);
             let of_disks = matches!(device.class.as_str(), "block" | "controller");
             if let (Driver::Module { load }, true) = (&driver, of_disks) {
-                for module in load.iter().filter(|module| index.dependencies.contains_key(module.as_str())) {
-                    if !files.contains_key(module) {
-                        files.extend(index.file(probe, dir, module)?.map(|file| (module.clone(), file)));
+                for module in load {
+                    if let Some(dependency) = index.dependencies.get(module.as_str()) {
+                        let path = relative(dependency.path).to_owned();
+                        files.entry(module.clone()).or_insert(ModuleFile { path, file: None });
                     }
                 }
             }
@@ -117,22 +118,27 @@ impl Index<'_> {
         }
         Some(load)
     }
+}
 
-    fn file(
-        &self,
-        probe: &Probe<'_>,
-        dir: &GuestPath,
-        module: &str,
-    ) -> Result<Option<ModuleFile>, ReadError> {
-        let Some(dependency) = self.dependencies.get(module) else { return Ok(None) };
-        let path = relative(dependency.path);
-        let stat = probe.tree.stat(&dir.join(path))?;
-        if stat.is_none_or(|stat| stat.size_bytes > CAP_MODULE_BYTES) {
-            return Ok(None);
+/// Reads the files in a module directory but those of the modules that are `present`; forgets what cannot be one.
+pub(super) fn read(
+    probe: &Probe<'_>,
+    dir: &GuestPath,
+    files: &mut BTreeMap<String, ModuleFile>,
+    present: &BTreeSet<Cow<'_, str>>,
+) -> Result<(), ReadError> {
+    for (module, mut known) in std::mem::take(files) {
+        if !present.contains(module.as_str()) {
+            let path = dir.join(&known.path);
+            let stat = probe.tree.stat(&path)?.filter(|stat| stat.size_bytes <= CAP_MODULE_BYTES);
+            known.file = stat.map(|_| hash(probe.tree, &path)).transpose()?.flatten();
+            if known.file.is_none() {
+                continue;
+            }
         }
-        let file = hash(probe.tree, &dir.join(path))?;
-        Ok(file.map(|file| ModuleFile { path: path.to_owned(), file }))
+        files.insert(module, known);
     }
+    Ok(())
 }
 
 /// Returns the path relative to the module directory: old depmods wrote `/lib/modules/VERSION/kernel/…`.

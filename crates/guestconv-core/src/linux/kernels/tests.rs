@@ -20,12 +20,12 @@ fn a_kernel_has_its_drivers_builtin_as_files_or_not_at_all() {
     ]);
     let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: Some(&[]) };
     let mut findings = Vec::new();
-    let kernels = facts(&probe, &bootloader::Facts::default(), &mut findings).unwrap();
-    let kernel = &kernels[0];
+    let mut kernels = facts(&probe, &bootloader::Facts::default(), &mut findings).unwrap();
     assert_eq!(
         kernels.iter().map(|kernel| (kernel.version.as_str(), kernel.image.is_some())).collect::<Vec<_>>(),
         [("6.1", true), ("5.10", false)]
     );
+    let kernel = &kernels[0];
     assert_eq!(kernel.initramfs, Some(guest_path("/boot/initrd.img-6.1")));
     let load = ["virtio", "virtio_ring", "virtio_blk"].map(str::to_owned).to_vec();
     for (name, expected) in
@@ -33,19 +33,37 @@ fn a_kernel_has_its_drivers_builtin_as_files_or_not_at_all() {
     {
         assert_eq!(kernel.drivers[name], expected, "{name}");
     }
-    let file = |path: &str, content: &str| ModuleFile {
+    let file = |path: &str, content: Option<&str>| ModuleFile {
         path: path.to_owned(),
-        file: FileHash {
+        file: content.map(|content| FileHash {
             size_bytes: content.len() as u64,
             blake3: blake3::hash(content.as_bytes()).to_hex().to_string(),
-        },
+        }),
     };
-    let expected = [
-        ("virtio", file("kernel/virtio.ko", "virtio")),
-        ("virtio_blk", file("kernel/virtio_blk.ko", "blk")),
-        ("virtio_ring", file("kernel/virtio_ring.ko", "ring")),
-    ];
-    assert_eq!(kernel.files, expected.map(|(name, file)| (name.to_owned(), file)).into());
+    let files = |ring: ModuleFile, blk: ModuleFile| -> BTreeMap<String, ModuleFile> {
+        let virtio = file("kernel/virtio.ko", None);
+        [("virtio", virtio), ("virtio_blk", blk), ("virtio_ring", ring)]
+            .map(|(name, file)| (name.to_owned(), file))
+            .into()
+    };
+    let unread = files(file("kernel/virtio_ring.ko", None), file("kernel/virtio_blk.ko", None));
+    assert_eq!(kernel.files, unread);
+    // What the image has need not be read.
+    let image: Image = serde_json::from_value(serde_json::json!({
+        "path": "/boot/initrd.img-6.1",
+        "kernel": "6.1",
+        "file": { "size_bytes": 0, "blake3": "" },
+        "module_dir": "/lib/modules/6.1",
+        "missing_directories": [],
+        "modules": ["kernel/virtio.ko"],
+        "loader": "index",
+        "tail": "none",
+        "texts": [],
+    }))
+    .unwrap();
+    read_files(&probe, &mut kernels, &[image]).unwrap();
+    let read = files(file("kernel/virtio_ring.ko", Some("ring")), file("kernel/virtio_blk.ko", Some("blk")));
+    assert_eq!(kernels[0].files, read);
     let text = "the kernel 5.10 has modules but no image and is left alone";
     assert_eq!(findings, [Finding::info("kernel-without-image", text).about("/lib/modules/5.10")]);
 }
