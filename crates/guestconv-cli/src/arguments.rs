@@ -102,6 +102,9 @@ pub(crate) struct Guest {
     /// users of this host; a file need not.
     #[arg(long = "key", value_name = "SELECTOR", help_heading = "Disks")]
     pub(crate) keys: Vec<String>,
+    /// Read passphrases from the standard input, one per line; each is tried for every encrypted device.
+    #[arg(long, help_heading = "Disks")]
+    pub(crate) keys_from_stdin: bool,
     /// Where overlays are while a conversion runs [default: beside each disk].
     #[arg(long, value_name = "DIR", help_heading = "Disks")]
     pub(crate) overlay_dir: Option<PathBuf>,

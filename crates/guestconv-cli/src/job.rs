@@ -1,6 +1,7 @@
 //! From arguments to a guest and what is wanted of it.
 
 use crate::arguments::{self, Runner};
+use crate::keys::keys;
 use crate::progress::Shown;
 use guestconv::core::description::{Choices, edited};
 use guestconv::core::formats::libvirt_domain;
@@ -59,7 +60,7 @@ impl Job {
             runner,
             overlay_dir: arguments.overlay_dir.clone(),
             grub_dir: arguments.grub_dir.clone(),
-            keys: arguments.keys.iter().map(|key| key.parse()).collect::<Result<_>>()?,
+            keys: keys(arguments)?,
             time_limit: Duration::from_secs(arguments.time_limit.into()),
             confinement,
             observer: shown.clone(),

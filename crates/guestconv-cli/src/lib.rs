@@ -11,6 +11,7 @@ mod findings;
 mod hardware;
 mod inspect;
 mod job;
+mod keys;
 pub mod manual;
 mod output;
 mod plan;
