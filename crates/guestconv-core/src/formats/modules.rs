@@ -56,12 +56,24 @@ impl<'a> Dependency<'a> {
 
 /// Returns what `modules.dep` says, by module name; of two files of one name the first wins, as in libkmod.
 pub fn dependencies(text: &str) -> BTreeMap<Cow<'_, str>, Dependency<'_>> {
+    dependencies_of(text, |_| true)
+}
+
+/// The same for the modules whose names are wanted. A kernel has thousands, and to put all in order takes longer than to
+/// read the text several times.
+pub fn dependencies_of(
+    text: &str,
+    is_wanted: impl Fn(&str) -> bool,
+) -> BTreeMap<Cow<'_, str>, Dependency<'_>> {
     let mut found = BTreeMap::new();
     let lines = text.lines().filter(|line| line.contains(':')).take(CAP_LINES);
     for (position, line) in (0..).zip(lines) {
         let Some((path, needs)) = line.split_once(':') else { continue };
         let path = path.trim();
-        found.entry(module_name(path)).or_insert(Dependency { path, needs, position });
+        let name = module_name(path);
+        if is_wanted(&name) {
+            found.entry(name).or_insert(Dependency { path, needs, position });
+        }
     }
     found
 }

@@ -1,8 +1,8 @@
 //! What one kernel has of the modules that drive devices of ours: `modules.builtin`, `modules.dep`, `modules.softdep`.
 
 use super::{Driver, ModuleFile};
-use crate::formats::modules::{self, Dependency};
-use crate::knowledge;
+use crate::formats::modules::{self, Dependency, module_name};
+use crate::knowledge::{self, DeviceModel};
 use crate::linux::Probe;
 use crate::path::GuestPath;
 use crate::tree::{ReadError, hash};
@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const CAP_INDEX_BYTES: u64 = 8 << 20;
 /// The most modules that are loaded for one: drivers of disks need a dozen. One that needs more counts as absent.
 const CAP_LOADED: usize = 256;
+/// How often a `modules.dep` is read for what is needed by what was found, before all of it is put in order. It names all
+/// that a module needs, so that only soft dependencies take a second time.
+const CAP_PASSES: usize = 6;
 /// The largest file that is taken for a module, in bytes; a module with a larger one counts as absent.
 const CAP_MODULE_BYTES: u64 = 64 << 20;
 
@@ -30,15 +33,16 @@ pub(super) fn of(probe: &Probe<'_>, dir: &GuestPath) -> Result<Found, ReadError>
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     };
     let (dep, builtin, soft) = (text("modules.dep")?, text("modules.builtin")?, text("modules.softdep")?);
-    let index = Index {
-        dependencies: modules::dependencies(&dep),
-        builtin: modules::builtin(&builtin),
-        soft: modules::soft_dependencies(&soft),
+    let names = |device: &'static DeviceModel| -> Vec<&'static String> {
+        device.modules.iter().chain(device.machine_modules.values().flatten()).collect()
     };
+    let soft = modules::soft_dependencies(&soft);
+    let wanted = knowledge::devices().iter().flat_map(names).cloned().collect();
+    let index =
+        Index { dependencies: dependencies(&dep, &soft, wanted), builtin: modules::builtin(&builtin), soft };
     let (mut drivers, mut files) = (BTreeMap::new(), BTreeMap::new());
     for device in knowledge::devices() {
-        let names = device.modules.iter().chain(device.machine_modules.values().flatten());
-        for name in names {
+        for name in names(device) {
             let driver = index.driver(name);
             let of_disks = matches!(device.class.as_str(), "block" | "controller");
             if let (Driver::Module { load }, true) = (&driver, of_disks) {
@@ -53,6 +57,35 @@ pub(super) fn of(probe: &Probe<'_>, dir: &GuestPath) -> Result<Found, ReadError>
         }
     }
     Ok(Found { drivers, files })
+}
+
+/// Returns what `modules.dep` says of these modules, and of what they need, one after the other.
+fn dependencies<'a>(
+    text: &'a str,
+    soft: &BTreeMap<String, modules::SoftDependency>,
+    names: BTreeSet<String>,
+) -> BTreeMap<Cow<'a, str>, Dependency<'a>> {
+    let mut found = BTreeMap::new();
+    let mut asked = BTreeSet::new();
+    let mut wanted = names;
+    for _ in 0..CAP_PASSES {
+        let more = modules::dependencies_of(text, |name| wanted.contains(name));
+        let of_soft = |name: &str| {
+            soft.get(name)
+                .into_iter()
+                .flat_map(|soft| soft.before.iter().chain(&soft.after))
+                .map(String::as_str)
+        };
+        let needed = more.iter().flat_map(|(name, one)| one.needs().chain(of_soft(name)));
+        let next: BTreeSet<String> = needed.map(|path| module_name(path).into_owned()).collect();
+        asked.append(&mut wanted);
+        found.extend(more);
+        wanted = next.difference(&asked).cloned().collect();
+        if wanted.is_empty() {
+            return found;
+        }
+    }
+    modules::dependencies(text)
 }
 
 /// What is still to do with a module.
@@ -102,7 +135,7 @@ impl Index<'_> {
             }
             let soft = self.soft.get(&name);
             let names = |list: &'_ Vec<String>| -> Vec<Todo<'_>> {
-                list.iter().map(|name| Todo::Open(modules::module_name(name).into_owned().into())).collect()
+                list.iter().map(|name| Todo::Open(module_name(name).into_owned().into())).collect()
             };
             // What is done first lies on top.
             let after = soft.map(|soft| names(&soft.after)).unwrap_or_default();
@@ -112,7 +145,7 @@ impl Index<'_> {
             if needs.len() > CAP_LOADED {
                 return None;
             }
-            todo.extend(needs.into_iter().map(|need| Todo::Open(modules::module_name(need))));
+            todo.extend(needs.into_iter().map(|need| Todo::Open(module_name(need))));
             let before = soft.map(|soft| names(&soft.before)).unwrap_or_default();
             todo.extend(before.into_iter().rev());
         }

@@ -68,6 +68,28 @@ fn a_kernel_has_its_drivers_builtin_as_files_or_not_at_all() {
     assert_eq!(findings, [Finding::info("kernel-without-image", text).about("/lib/modules/5.10")]);
 }
 
+#[test]
+fn soft_dependencies_are_followed_however_deep_they_go() {
+    for depth in [1, 3, 20] {
+        let name = |number: usize| match number {
+            0 => "virtio_blk".to_owned(),
+            _ => format!("m{number}"),
+        };
+        let dep: String = (0..=depth).map(|number| format!("kernel/{}.ko:\n", name(number))).collect();
+        let soft: String = (0..depth)
+            .map(|number| format!("softdep {} pre: {}\n", name(number), name(number + 1)))
+            .collect();
+        let tree = MemTree::of(&[
+            ("/lib/modules/6.1/modules.dep", dep.as_str()),
+            ("/lib/modules/6.1/modules.softdep", soft.as_str()),
+        ]);
+        let probe = Probe { tree: &tree, layout: &Layout::default(), mounts: &[], known: None };
+        let kernels = facts(&probe, &bootloader::Facts::default(), &mut Vec::new()).unwrap();
+        let load = (0..=depth).rev().map(name).collect();
+        assert_eq!(kernels[0].drivers["virtio_blk"], Driver::Module { load }, "{depth}");
+    }
+}
+
 /// A kernel image that says its version.
 fn image(version: &str) -> crate::fixtures::Entry {
     let mut head = vec![0; 0x400];
