@@ -107,7 +107,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__convert)
-            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --record --hash-disks --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --keys-from-stdin --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --no-undo --output --output-format --record --hash-disks --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -205,7 +205,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__discard__subcmd__undo)
-            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --color --help --version"
+            opts="-v -h -V --format --allow-backing --key --keys-from-stdin --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -423,7 +423,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__inspect)
-            opts="-v -t -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --nic --libvirt-xml --initramfs --json --xml --color --help --version"
+            opts="-v -t -h -V --format --allow-backing --key --keys-from-stdin --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --nic --libvirt-xml --initramfs --json --xml --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -489,7 +489,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__plan)
-            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --keys-from-stdin --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --hardware --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -575,7 +575,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__prove)
-            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --keys-from-stdin --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --machine --boot-limit --expect --login --password-file --command --evidence --memory --cpus --tcg --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -693,7 +693,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__recover)
-            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --json --color --help --version"
+            opts="-v -h -V --format --allow-backing --key --keys-from-stdin --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -779,7 +779,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__undo)
-            opts="-v -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --force --color --help --version"
+            opts="-v -h -V --format --allow-backing --key --keys-from-stdin --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --force --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -829,7 +829,7 @@ _guestconv() {
             return 0
             ;;
         guestconv__subcmd__verify)
-            opts="-v -t -d -h -V --format --allow-backing --key --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --color --help --version"
+            opts="-v -t -d -h -V --format --allow-backing --key --keys-from-stdin --overlay-dir --appliance --runner --grub-dir --time-limit --require-confinement --progress --timings --verbose --target --plan --description --nic --libvirt-xml --rebuild --json --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -64,6 +64,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l keys-from-stdin -d 'Read passphrases from the standard input, one per line; each is tried for every encrypted device'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand inspect" -s v -l verbose -d 'Show what the appliance says, on the standard error'
@@ -102,6 +103,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l color -d 'W
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l keys-from-stdin -d 'Read passphrases from the standard input, one per line; each is tried for every encrypted device'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand plan" -s v -l verbose -d 'Show what the appliance says, on the standard error'
@@ -142,6 +144,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l keys-from-stdin -d 'Read passphrases from the standard input, one per line; each is tried for every encrypted device'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand convert" -s v -l verbose -d 'Show what the appliance says, on the standard error'
@@ -171,6 +174,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l color -d 'W
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l keys-from-stdin -d 'Read passphrases from the standard input, one per line; each is tried for every encrypted device'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand undo" -s v -l verbose -d 'Show what the appliance says, on the standard error'
@@ -198,6 +202,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l col
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l keys-from-stdin -d 'Read passphrases from the standard input, one per line; each is tried for every encrypted device'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand discard-undo" -s v -l verbose -d 'Show what the appliance says, on the standard error'
@@ -224,6 +229,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l keys-from-stdin -d 'Read passphrases from the standard input, one per line; each is tried for every encrypted device'
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand recover" -s v -l verbose -d 'Show what the appliance says, on the standard error'
@@ -258,6 +264,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l color -d 
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l keys-from-stdin -d 'Read passphrases from the standard input, one per line; each is tried for every encrypted device'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand verify" -s v -l verbose -d 'Show what the appliance says, on the standard error'
@@ -301,6 +308,7 @@ complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l color -d '
 always\t'Always'
 never\t'Never'"
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l allow-backing -d 'Open the files that an image names: what it is based on, the extents of a VMDK. Only for images from a trusted source'
+complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l keys-from-stdin -d 'Read passphrases from the standard input, one per line; each is tried for every encrypted device'
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l require-confinement -d 'Stop before anything is run if this host cannot confine completely what meets the guest'
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -l timings -d 'Show where the time went, on the standard error; beside --json as one JSON object'
 complete -c guestconv -n "__fish_guestconv_using_subcommand prove" -s v -l verbose -d 'Show what the appliance says, on the standard error'
