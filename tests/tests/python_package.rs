@@ -139,9 +139,12 @@ fn assert_documents_are_equal(
     give_away(documents.path());
     let arguments = [&[how, target, documents.path().to_str().unwrap()], nics].concat();
     let written = run(environment, copy, &python_test("documents.py"), &arguments);
+    // The second look is for the plan, into the initramfs images too.
     let stages = match how {
-        "convert" => "inspect /inspect verify /verify apply /apply verify /verify commit /commit\n",
-        _ => "inspect /inspect verify /verify\n",
+        "convert" => {
+            "inspect /inspect inspect /inspect verify /verify apply /apply verify /verify commit /commit\n"
+        }
+        _ => "inspect /inspect inspect /inspect verify /verify\n",
     };
     assert_eq!(written, (Some(0), stages.to_owned(), String::new()));
     let document = |name: &str| {
