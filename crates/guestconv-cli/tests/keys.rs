@@ -25,12 +25,12 @@ fn inspected(copy: &Copy, more: &[&str], input: &[u8]) -> (Option<i32>, Option<S
 #[test]
 fn passphrases_on_the_standard_input_open_the_guest() {
     let Some(copy) = copy("debian-12-luks") else { return };
-    let root = |device: &str| Some(format!("root      {device}"));
+    let root = |device: &str| Some(format!("root    {device}"));
     let by = ["--keys-from-stdin"];
     let found = inspected(&copy, &by, b"wrong\nguestconv\n");
     assert_eq!(found, (Some(0), root("/dev/luks-vg/root"), String::new()));
     let (status, found, errors) = inspected(&copy, &by, b"wrong\n");
-    assert_eq!((status, found), (Some(7), None));
+    assert_eq!((status, found), (Some(2), None));
     assert!(errors.ends_with("[key-wrong]\n"), "{errors}");
     let none = "guestconv: the keys on the standard input: there are none; write one passphrase per line [key-file-unreadable]\n";
     assert_eq!(inspected(&copy, &by, b""), (Some(2), None, none.to_owned()));
