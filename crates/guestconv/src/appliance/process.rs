@@ -110,8 +110,8 @@ impl<'a> Process<'a> {
     }
 
     /// Waits until the process has replied, or has ended without. What it wrote is on the disks before it replies, so that
-    /// nobody waits until its kernel has taken leave of each disk, ten milliseconds each. `requests` tells how often it asked for
-    /// its disks; `None` if it may work without a sign of life.
+    /// nobody waits until its kernel has taken leave of each disk, ten milliseconds each. `requests` tells how often it
+    /// asked for its disks; `None` if it may work without a sign of life.
     ///
     /// # Errors
     /// `appliance-timeout`, `appliance-hung`, `cancelled`, `appliance-reply`: the process is killed then.

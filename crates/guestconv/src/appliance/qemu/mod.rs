@@ -3,7 +3,7 @@
 //!
 //! The machine has nothing but memory, a line for what the kernel says, a port for the reply, and the disks, which are served
 //! as to the first: over vhost-user-blk, so that the machine's memory is a file that it shares. It is confined as QEMU is in a
-//! proof, and ends when the kernel powers off.
+//! proof, and is killed when it has replied.
 
 mod image;
 mod kernel;
