@@ -221,8 +221,7 @@ impl Guest {
         let mut overlays = self.lay_out(plan, overlays)?;
         let mut outcome = Outcome::of(Vec::new());
         if !plan.steps.is_empty() {
-            outcome = self.apply_and_complete(plan, &mut overlays)?;
-            self.verify_overlays(&overlays, plan, target)?;
+            (outcome, _) = self.apply_and_verify(plan, target, &mut overlays)?;
         }
         let begun = self.started(Stage::Commit);
         output.write(&self.disks, &overlays, options.output_format, &*self.options.observer)?;
@@ -246,8 +245,7 @@ impl Guest {
         commit::require_space(&self.disks, overlay_dir, options.undo, plan.written_bytes())?;
         let overlays = Overlays::new(&self.disks, overlay_dir)?;
         let mut overlays = self.lay_out(plan, overlays)?;
-        let outcome = self.apply_and_complete(plan, &mut overlays)?;
-        let facts = self.verify_overlays(&overlays, plan, target)?;
+        let (outcome, facts) = self.apply_and_verify(plan, target, &mut overlays)?;
         let begun = self.started(Stage::Commit);
         let commit = Commit {
             overlay_dir: self.options.overlay_dir.as_deref(),

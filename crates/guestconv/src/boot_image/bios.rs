@@ -19,12 +19,11 @@ const CODE_BYTES: usize = 440;
 /// In the first sector of `core.img`: where the rest begins, 64 bits; its length and address follow and are right.
 const REST_SECTOR: usize = 0x1f4;
 
-/// Returns the images where they go: `core` into `place`, in sectors.
+/// Returns the code of sector 0, which loads what is in `place`, in sectors.
 ///
 /// # Errors
-/// `grub-failed` if an image is not as we know it, or `core` is too large.
-pub(super) fn pieces(boot: &[u8], core: Vec<u8>, place: &Range<u64>) -> Result<Vec<Piece>> {
-    let mut boot = boot.to_vec();
+/// `grub-failed` if `boot` is not as we know it.
+pub(super) fn code(mut boot: Vec<u8>, place: &Range<u64>) -> Result<Piece> {
     let is_known = boot.len() == 512
         && boot.get(510..) == Some(&[0x55, 0xaa])
         && boot.get(CORE_SECTOR..CORE_SECTOR + 8) == Some(&1_u64.to_le_bytes())
@@ -35,7 +34,14 @@ pub(super) fn pieces(boot: &[u8], core: Vec<u8>, place: &Range<u64>) -> Result<V
     put(&mut boot, CORE_SECTOR, &place.start.to_le_bytes());
     put(&mut boot, DRIVE_CHECK, &[0x90, 0x90]);
     boot.truncate(CODE_BYTES);
-    let mut core = core;
+    Ok(Piece { at: 0, bytes: boot })
+}
+
+/// Returns `core` where it goes, into `place`, in sectors.
+///
+/// # Errors
+/// `grub-failed` if it is not as we know it, or too large.
+pub(super) fn core(mut core: Vec<u8>, place: &Range<u64>) -> Result<Piece> {
     let sectors = u64::try_from(core.len()).unwrap_or(u64::MAX).div_ceil(SECTOR);
     let room = place.end - place.start;
     if sectors > room {
@@ -45,7 +51,7 @@ pub(super) fn pieces(boot: &[u8], core: Vec<u8>, place: &Range<u64>) -> Result<V
         return Err(unfit("core.img is not as that of GRUB 2 is known to be"));
     }
     put(&mut core, REST_SECTOR, &(place.start + 1).to_le_bytes());
-    Ok(vec![Piece { at: 0, bytes: boot }, Piece { at: place.start * SECTOR, bytes: core }])
+    Ok(Piece { at: place.start * SECTOR, bytes: core })
 }
 
 fn put(image: &mut [u8], at: usize, bytes: &[u8]) {
@@ -71,17 +77,15 @@ mod tests {
         put(&mut boot, 510, &[0x55, 0xaa]);
         let mut core = vec![7; 1000];
         put(&mut core, REST_SECTOR, &2_u64.to_le_bytes());
-        let sizes = |boot: &[u8], core: &[u8], end| {
-            let pieces = pieces(boot, core.to_vec(), &(34..end));
-            let sizes =
-                |pieces: Vec<Piece>| pieces.iter().map(|one| (one.at, one.bytes.len())).collect::<Vec<_>>();
-            pieces.map(sizes).map_err(|error| error.code().to_owned())
+        let size = |piece: Result<Piece>| {
+            piece.map(|piece| (piece.at, piece.bytes.len())).map_err(|error| error.code().to_owned())
         };
         let refused = Err("grub-failed".to_owned());
-        assert_eq!(sizes(&boot, &core, 36), Ok(vec![(0, 440), (34 * 512, 1000)]));
-        assert_eq!(sizes(&boot, &core, 35), refused);
-        assert_eq!(sizes(&boot, &core[..300], 36), refused);
-        assert_eq!(sizes(&boot[..400], &core, 36), refused);
-        assert_eq!(sizes(&[0; 512], &core, 36), refused);
+        assert_eq!(size(super::core(core.clone(), &(34..36))), Ok((34 * 512, 1000)));
+        assert_eq!(size(super::core(core.clone(), &(34..35))), refused);
+        assert_eq!(size(super::core(core[..300].to_vec(), &(34..36))), refused);
+        assert_eq!(size(code(boot.clone(), &(34..36))), Ok((0, 440)));
+        assert_eq!(size(code(boot[..400].to_vec(), &(34..36))), refused);
+        assert_eq!(size(code(vec![0; 512], &(34..36))), refused);
     }
 }

@@ -1,7 +1,7 @@
-//! GRUB in the making: its images are made by a thread while the appliance works, and written when they are needed.
+//! GRUB in the making: its images are made by threads while the appliance works, and written when they are needed.
 
 use super::frame::Frame;
-use super::{Grub, Piece, failed, grub_pieces, put};
+use super::{Grub, Piece, core_pieces, failed, put, seen_pieces};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Cancel;
 use guestconv_core::lay_out::LayOut;
@@ -14,40 +14,73 @@ use std::thread::{self, JoinHandle};
 pub(crate) struct Making {
     frame: Arc<Frame>,
     cancel: Cancel,
-    thread: Option<JoinHandle<Result<Vec<Piece>>>>,
+    seen: Part,
+    core: Part,
 }
 
 impl Making {
     /// Starts to make them.
     pub(super) fn start(frame: Frame, grub: Grub, lay_out: LayOut) -> Result<Self> {
         let (frame, cancel) = (Arc::new(frame), Cancel::default());
-        let (its_frame, its_cancel) = (Arc::clone(&frame), cancel.clone());
-        let making = move || grub_pieces(&its_frame, &grub, &lay_out, &its_cancel);
-        let thread = thread::Builder::new().name("grub".to_owned()).spawn(making).map_err(failed)?;
-        Ok(Self { frame, cancel, thread: Some(thread) })
+        let part = |make: Maker| {
+            let (frame, grub, lay_out) = (Arc::clone(&frame), grub.clone(), lay_out.clone());
+            let its_cancel = cancel.clone();
+            Part::start(move || make(&frame, &grub, &lay_out, &its_cancel))
+        };
+        let (seen, core) = (part(seen_pieces)?, part(core_pieces)?);
+        Ok(Self { frame, cancel, seen, core })
     }
 
-    /// Waits until they are made and writes them into the file that has the tables.
+    /// Waits until all is made that a look sees, and writes it into the file that has the tables.
     ///
     /// # Errors
     /// `grub-failed` if GRUB's image cannot be made or does not fit, `grub-missing` if GRUB lacks a module that is needed,
     /// `boot-image-write-failed`.
+    pub(crate) fn show(&mut self, file: &File) -> Result<()> {
+        put(self.seen.wait()?, &self.frame, file)
+    }
+
+    /// Waits until all is made, and writes it into that file.
+    ///
+    /// # Errors
+    /// As [`Self::show`].
     pub(crate) fn finish(mut self, file: &File) -> Result<()> {
-        let made = self.thread.take().map_or_else(|| Ok(Ok(Vec::new())), JoinHandle::join);
-        put(made.unwrap_or_else(|_| Err(panicked()))?, &self.frame, file)
+        self.show(file)?;
+        put(self.core.wait()?, &self.frame, file)
     }
 }
 
 impl Drop for Making {
     fn drop(&mut self) {
         self.cancel.cancel();
-        let _ = self.thread.take().map(JoinHandle::join);
+        for part in [&mut self.seen, &mut self.core] {
+            drop(part.wait());
+        }
     }
 }
 
 impl fmt::Debug for Making {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Making").finish_non_exhaustive()
+    }
+}
+
+/// What makes pieces.
+type Maker = fn(&Frame, &Grub, &LayOut, &Cancel) -> Result<Vec<Piece>>;
+
+/// What a thread makes; none once it was waited for.
+struct Part(Option<JoinHandle<Result<Vec<Piece>>>>);
+
+impl Part {
+    fn start(make: impl FnOnce() -> Result<Vec<Piece>> + Send + 'static) -> Result<Self> {
+        let thread = thread::Builder::new().name("grub".to_owned()).spawn(make).map_err(failed)?;
+        Ok(Self(Some(thread)))
+    }
+
+    /// Waits until it is made and returns it, the first time.
+    fn wait(&mut self) -> Result<Vec<Piece>> {
+        let made = self.0.take().map_or_else(|| Ok(Ok(Vec::new())), JoinHandle::join);
+        made.unwrap_or_else(|_| Err(panicked()))
     }
 }
 

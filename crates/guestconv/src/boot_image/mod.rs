@@ -4,8 +4,8 @@
 //! Only bytes of the host's GRUB and our own go in; of the guest's words only ids, and the path of its menu in GRUB's first
 //! configuration. The same input gives the same bytes. The file is sparse: it has less than 4 MiB for a head of 512.
 //!
-//! The tables are written at once, and GRUB is made meanwhile ([`Making`]): it takes a quarter of a second, and nobody needs it
-//! who only changes files.
+//! The tables are written at once, and GRUB is made meanwhile ([`Making`]): it takes a quarter of a second, nobody needs it who
+//! only changes files, and most of it nobody but a BIOS.
 
 mod bios;
 mod esp;
@@ -47,15 +47,22 @@ pub(crate) fn begin(lay_out: &LayOut, grub: &Grub, file: &File) -> Result<Making
     Making::start(frame, grub.clone(), lay_out.clone())
 }
 
-/// Returns GRUB for BIOS, and the EFI system partition with GRUB for UEFI.
+/// Returns what a look sees of GRUB: the code of sector 0, and the EFI system partition with GRUB for UEFI.
 ///
 /// # Errors
-/// As [`Grub::images`]; `grub-failed` if an image does not fit.
-fn grub_pieces(frame: &Frame, grub: &Grub, lay_out: &LayOut, cancel: &Cancel) -> Result<Vec<Piece>> {
-    let images = grub.images(lay_out, cancel)?;
-    let mut pieces = bios::pieces(&images.boot, images.core, &frame.bios_boot)?;
-    pieces.extend(esp::pieces(&frame.esp, frame.esp_id, &images.efi)?);
+/// As [`Grub::boot`] and [`Grub::efi`]; `grub-failed` if an image does not fit.
+fn seen_pieces(frame: &Frame, grub: &Grub, lay_out: &LayOut, cancel: &Cancel) -> Result<Vec<Piece>> {
+    let mut pieces = vec![bios::code(grub.boot()?, &frame.bios_boot)?];
+    pieces.extend(esp::pieces(&frame.esp, frame.esp_id, &grub.efi(lay_out, cancel)?)?);
     Ok(pieces)
+}
+
+/// Returns GRUB for BIOS, whose partition no look reads.
+///
+/// # Errors
+/// As [`Grub::core`]; `grub-failed` if it does not fit.
+fn core_pieces(frame: &Frame, grub: &Grub, lay_out: &LayOut, cancel: &Cancel) -> Result<Vec<Piece>> {
+    Ok(vec![bios::core(grub.core(lay_out, cancel)?, &frame.bios_boot)?])
 }
 
 /// Writes pieces to their places.

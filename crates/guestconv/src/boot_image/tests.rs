@@ -1,6 +1,7 @@
 //! A disk that is put together is what the layout says: read back by our own parsers, and by other people's.
 
 use super::*;
+use super::frame::FIRST_USABLE;
 use guestconv_core::formats::block::ReadAt;
 use guestconv_core::formats::partition_table::{self, Scan, partition_device};
 use guestconv_core::formats::superblock;
@@ -158,7 +159,7 @@ fn a_disk_that_is_put_together_is_what_the_layout_says() {
         }
         let program = Command::new("mtype").arg("-i").arg(&path).arg("::/EFI/BOOT/BOOTX64.EFI").output();
         if let Ok(output) = program {
-            assert!(output.stdout == grub.images(&lay_out, &Cancel::default()).unwrap().efi);
+            assert!(output.stdout == grub.efi(&lay_out, &Cancel::default()).unwrap());
         }
     }
 }
@@ -176,6 +177,32 @@ fn before_grub_is_made_a_disk_has_its_tables_and_nothing_else() {
     let image = Part { file, at: 0, size_bytes: lay_out.size_bytes };
     let scan = partition_table::read(&image, "sda").unwrap();
     assert_eq!(scan, Scan { table: Some(lay_out.table), boot_code: None, findings: Vec::new() });
+}
+
+#[test]
+fn before_grub_for_bios_is_made_a_disk_has_all_that_a_look_sees() {
+    let Some(grub) = grub() else { return };
+    let lay_out = lay_out(8 * MIB, MIB);
+    let frame = Frame::of(&lay_out).unwrap();
+    // Sector 0 and the tables, GRUB for BIOS, and of the EFI system partition what is not empty.
+    let read = |file: &File| {
+        let places = [0..FIRST_USABLE, frame.bios_boot.clone(), frame.esp.start..frame.esp.start + 16384];
+        places.map(|sectors| {
+            let mut bytes = vec![0; ((sectors.end - sectors.start) * 512) as usize];
+            FileExt::read_exact_at(file, &mut bytes, sectors.start * 512).unwrap();
+            bytes
+        })
+    };
+    let file = tempfile::tempfile().unwrap();
+    let mut making = begin(&lay_out, &grub, &file).unwrap();
+    making.show(&file).unwrap();
+    let [sector, bios_boot, esp] = read(&file);
+    assert!(bios_boot.iter().all(|byte| *byte == 0), "GRUB for BIOS is there already");
+    making.finish(&file).unwrap();
+    let [sector_then, bios_boot, esp_then] = read(&file);
+    assert!(sector == sector_then && esp == esp_then, "a look would have seen something else");
+    let core = &core_pieces(&frame, &grub, &lay_out, &Cancel::default()).unwrap()[0].bytes;
+    assert!(bios_boot.starts_with(core));
 }
 
 #[test]
@@ -242,10 +269,9 @@ fn each_piece_has_its_own_place() {
     let Some(grub) = grub() else { return };
     let lay_out = lay_out(8 * MIB, MIB);
     let frame = Frame::of(&lay_out).unwrap();
-    let images = grub.images(&lay_out, &Cancel::default()).unwrap();
-    let pieces = bios::pieces(&images.boot, images.core, &frame.bios_boot).unwrap();
-    let pieces = pieces.into_iter().chain(gpt::pieces(&frame).unwrap());
-    let pieces = pieces.chain(esp::pieces(&frame.esp, frame.esp_id, &images.efi).unwrap());
+    let made = [seen_pieces, core_pieces]
+        .map(|pieces| pieces(&frame, &grub, &lay_out, &Cancel::default()).unwrap());
+    let pieces = made.into_iter().flatten().chain(gpt::pieces(&frame).unwrap());
     let places: BTreeSet<(u64, u64)> =
         pieces.map(|piece| (piece.at, piece.at + piece.bytes.len() as u64)).collect();
     let places: Vec<_> = places.into_iter().collect();

@@ -41,7 +41,15 @@ impl Head {
         Ok(Self { laid_out: LaidOut { head: Some(path), room }, image, making: None })
     }
 
-    /// Waits for GRUB and writes it into the head.
+    /// Waits for what a look sees of GRUB and writes it into the head.
+    ///
+    /// # Errors
+    /// As [`Making::show`].
+    pub(super) fn show(&mut self) -> Result<()> {
+        self.making.as_mut().map_or(Ok(()), |(file, making)| making.show(file))
+    }
+
+    /// Waits for all of GRUB and writes it into the head.
     ///
     /// # Errors
     /// As [`Making::finish`].

@@ -123,6 +123,14 @@ impl Overlays {
         Ok(())
     }
 
+    /// Puts into the heads what a look sees of GRUB.
+    ///
+    /// # Errors
+    /// As [`Head::show`].
+    pub(crate) fn show(&mut self) -> Result<()> {
+        self.heads.iter_mut().flatten().try_for_each(Head::show)
+    }
+
     /// Completes the heads: GRUB is in them from then on.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Stage;
 use guestconv_core::change::Change;
 use guestconv_core::facts::Facts;
+use guestconv_core::knowledge::Target;
 use guestconv_core::lay_out::LayOut;
 use guestconv_core::plan::Plan;
 use guestconv_core::report::Outcome;
@@ -52,20 +53,34 @@ impl Guest {
         Ok(overlays)
     }
 
-    /// Applies the plan while GRUB is made for the disks that it lays out. GRUB that cannot be made is what comes out then, as
-    /// if it had been made before.
+    /// Applies the plan and verifies, while GRUB is made for the disks that the plan lays out; returns what was done, and what
+    /// is there then. GRUB that cannot be made is what comes out, as if it had been made before.
     ///
     /// # Errors
     /// As [`Guest::convert`].
-    pub(super) fn apply_and_complete(&mut self, plan: &Plan, overlays: &mut Overlays) -> Result<Outcome> {
-        let outcome = self.apply(plan, overlays);
+    pub(super) fn apply_and_verify(
+        &mut self,
+        plan: &Plan,
+        target: &Target,
+        overlays: &mut Overlays,
+    ) -> Result<(Outcome, Facts)> {
+        let applied = self.apply(plan, overlays);
+        self.make(Stage::Apply, plan, || overlays.show())?;
+        let outcome = applied?;
+        let verified = self.verify_overlays(overlays, plan, target);
+        self.make(Stage::Verify, plan, || overlays.complete())?;
+        Ok((outcome, verified?))
+    }
+
+    /// Waits for GRUB, if the plan wants it.
+    fn make(&mut self, stage: Stage, plan: &Plan, wait: impl FnOnce() -> Result<()>) -> Result<()> {
         if lay_outs(plan).next().is_some() {
             self.options.cancel.check()?;
             let begun = Instant::now();
-            overlays.complete()?;
-            self.timings.add(Stage::Apply, "boot loader", begun.elapsed());
+            wait()?;
+            self.timings.add(stage, "boot loader", begun.elapsed());
         }
-        outcome
+        Ok(())
     }
 
     /// Says in the facts what only the host knows of the disks: whether their storage can grow.

@@ -52,36 +52,38 @@ impl Platform {
     }
 }
 
-/// What goes on the disk.
-pub(super) struct Images {
-    /// `boot.img`, the code of sector 0, as it is in GRUB's directory.
-    pub(super) boot: Vec<u8>,
-    /// `core.img`, GRUB for BIOS.
-    pub(super) core: Vec<u8>,
-    /// GRUB for UEFI.
-    pub(super) efi: Vec<u8>,
-}
-
 impl Grub {
-    /// Makes the images that begin as the layout says. Both at once: making the one for BIOS is nearly all of the time.
+    /// Returns `boot.img`, the code of sector 0, as it is in GRUB's directory.
+    ///
+    /// # Errors
+    /// `grub-missing` if it cannot be read.
+    pub(super) fn boot(&self) -> Result<Vec<u8>> {
+        let path = self.bios.dir.join("boot.img");
+        fs::read(&path)
+            .map_err(|error| Error::io("grub-missing", format_args!("read {}", path.display()), error))
+    }
+
+    /// Makes `core.img`, GRUB for BIOS, which begins as the layout says. It is packed, which takes a quarter of a second.
     ///
     /// # Errors
     /// `grub-missing` if GRUB lacks a module that is needed, `grub-failed` with what `grub-mkimage` says, `cancelled`.
-    pub(super) fn images(&self, lay_out: &LayOut, cancel: &Cancel) -> Result<Images> {
+    pub(super) fn core(&self, lay_out: &LayOut, cancel: &Cancel) -> Result<Vec<u8>> {
+        self.image(&self.bios, lay_out, cancel)
+    }
+
+    /// Makes GRUB for UEFI, which begins as the layout says.
+    ///
+    /// # Errors
+    /// As [`Self::core`].
+    pub(super) fn efi(&self, lay_out: &LayOut, cancel: &Cancel) -> Result<Vec<u8>> {
+        self.image(&self.uefi, lay_out, cancel)
+    }
+
+    fn image(&self, part: &Part, lay_out: &LayOut, cancel: &Cancel) -> Result<Vec<u8>> {
         let config = &lay_out.grub.config;
+        let names = modules::wanted(part, &lay_out.before.filesystem, config)?;
         let menu = tar::with_file(modules::MENU, config.as_bytes());
-        let image = |part: &Part| {
-            let names = modules::wanted(part, &lay_out.before.filesystem, config)?;
-            mkimage::image(&self.mkimage, part, &names, &menu, cancel)
-        };
-        let (core, efi) = std::thread::scope(|scope| {
-            let efi = scope.spawn(|| image(&self.uefi));
-            (image(&self.bios), efi.join().unwrap_or_else(|_| Err(mkimage::failed("its thread panicked"))))
-        });
-        let boot = self.bios.dir.join("boot.img");
-        let boot = fs::read(&boot)
-            .map_err(|error| Error::io("grub-missing", format_args!("read {}", boot.display()), error))?;
-        Ok(Images { boot, core: core?, efi: efi? })
+        mkimage::image(&self.mkimage, part, &names, &menu, cancel)
     }
 }
 

@@ -200,7 +200,10 @@ fn a_grub_that_is_not_whole_is_an_error_and_extras_are_left_out() {
         copy(&grub, without, dir.path());
         let mut lay_out = lay_out(1 << 20, 1 << 20);
         lay_out.grub.config = config.to_owned();
-        let images = Grub::find(Some(dir.path())).and_then(|grub| grub.images(&lay_out, &Cancel::default()));
+        let images = Grub::find(Some(dir.path())).and_then(|grub| {
+            let cancel = Cancel::default();
+            Ok([grub.boot()?, grub.core(&lay_out, &cancel)?, grub.efi(&lay_out, &cancel)?])
+        });
         images.map(|_| ()).map_err(|error| error.code().to_owned())
     };
     let missing = Err("grub-missing".to_owned());
