@@ -1,8 +1,10 @@
 //! What goes into the appliance and what comes out: one request, one reply. The library and the agent share this module.
 //!
-//! The request travels as JSON in the initramfs (`/request.json`) beside the agent. The reply leaves by the serial line:
+//! The request travels as JSON in the initramfs (`/request.json`). The reply leaves by the serial line:
 //! [`REPLY_MAGIC`], the length of the JSON as eight hex digits and a line feed, the JSON. The library treats it as hostile.
 //! Before it, and only there, come [`SIGN_OF_LIFE`]s while the agent works, and on the kernel's log what it looks at.
+
+pub mod room;
 
 use crate::facts::Facts;
 use crate::formats::luks::Kdf;

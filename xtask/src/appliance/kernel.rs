@@ -7,6 +7,7 @@ use super::options;
 use crate::debian::PrivateApt;
 use crate::{cache, checkout, run};
 use anyhow::{Context, Result, bail};
+use guestconv_core::protocol::room;
 use std::cmp::Ordering;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,9 @@ const SUITES: [&str; 2] = ["trixie-backports", "sid"];
 /// The names of the packages that will do when the pinned one is gone.
 const NEWEST: &str = "^linux-source-7\\.[0-9]+$";
 /// Changes when this file builds another kernel from the same inputs.
-const RECIPE: &[u8] = b"1";
+const RECIPE: &[u8] = b"2";
+/// The initramfs that the kernel is linked with, as its configuration names it: room for the agent.
+const ROOM: &str = "room.cpio";
 
 /// A package of the kernel's source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +59,7 @@ fn build(directory: &Path, config: &str, optional: &str, pinned: &Source) -> Res
     }
     let tree = unpacked(&apt.download(&source.package, &source.version)?, &source, &work)?;
 
+    fs::write(tree.join(ROOM), room::empty()).context("cannot write the room for the agent")?;
     let asked = directory.join("kernel.config");
     fs::write(&asked, config).with_context(|| format!("cannot write {}", asked.display()))?;
     run::run(make(&tree).arg("allnoconfig").arg(format!("KCONFIG_ALLCONFIG={}", asked.display())))?;
@@ -130,12 +134,15 @@ fn make(tree: &Path) -> Command {
 
 fn how_it_was_built(source: &Source, release: &str) -> String {
     let Source { package, version } = source;
+    let (mark, empty) = (room::MARK.trim_end_matches('\n'), room::ROOM_BYTES - room::MARK.len());
     format!(
         "kernel is Linux {release}, licensed under GPL-2.0 (COPYING). It is a program of its own.\n\
          Its complete source is the Debian package {package}, version {version}, unchanged\n\
          (any mirror of Debian while it is current, the snapshot archive of Debian after that).\n\
          It was built in the unpacked source by:\n\n    \
-         cp kernel.config .config\n    make ARCH=um olddefconfig\n    make ARCH=um linux\n    strip linux\n"
+         (head -c {empty} /dev/zero; echo '{mark}') > {ROOM}\n    \
+         cp kernel.config .config\n    make ARCH=um olddefconfig\n    make ARCH=um linux\n    strip linux\n\n\
+         {ROOM} is where the agent is then put, as the initramfs; nothing is linked with it.\n"
     )
 }
 

@@ -1,8 +1,8 @@
 //! `appliance`: builds the kernel and the agent and puts both into one directory of the cache.
 //!
 //! ```text
-//! kernel         the executable; a program of its own, GPL-2.0
-//! agent          its /init, static
+//! kernel         the executable, with the agent in its room; a program of its own, GPL-2.0
+//! agent          its /init, static, for another kernel
 //! VERSION        the version of the protocol, which has a hash of the core's sources in it, then the kernel's
 //! kernel.config  what the kernel was built from
 //! SOURCE         where the kernel's source is, and how it was built
@@ -18,14 +18,14 @@ mod options;
 
 use crate::{cache, setup};
 use anyhow::{Context, Result, bail};
-use guestconv_core::protocol::VERSION;
+use guestconv_core::protocol::{VERSION, room};
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-/// The files of the kernel's cache entry that go into the appliance.
-const OF_THE_KERNEL: [&str; 4] = ["kernel", "kernel.config", "SOURCE", "COPYING"];
+/// The files of the kernel's cache entry that go into the appliance, beside `kernel`.
+const OF_THE_KERNEL: [&str; 3] = ["kernel.config", "SOURCE", "COPYING"];
 
 /// The architecture that the kernel can be built for.
 const KERNEL_ARCH: &str = "x86_64";
@@ -65,6 +65,7 @@ fn directory_for(arch: &str) -> Result<PathBuf> {
     }
     cache::entry("appliance", &[&kernel_name, &agent_bytes, version.as_bytes()], |directory| {
         if let Some(kernel) = &kernel {
+            with_agent(&kernel.join("kernel"), &agent_bytes, &directory.join("kernel"))?;
             for file in OF_THE_KERNEL {
                 copied(&kernel.join(file), &directory.join(file))?;
             }
@@ -72,6 +73,15 @@ fn directory_for(arch: &str) -> Result<PathBuf> {
         copied(&agent, &directory.join("agent"))?;
         fs::write(directory.join("VERSION"), &version).context("cannot write VERSION")
     })
+}
+
+/// Copies a kernel and puts the agent into its room.
+fn with_agent(from: &Path, agent: &[u8], to: &Path) -> Result<()> {
+    // The copy keeps that it may be run.
+    copied(from, to)?;
+    let mut kernel = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    room::put_agent(&mut kernel, agent)?;
+    fs::write(to, kernel).with_context(|| format!("cannot write {}", to.display()))
 }
 
 fn copied(from: &Path, to: &Path) -> Result<()> {

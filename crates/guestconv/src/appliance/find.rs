@@ -1,4 +1,5 @@
-//! Where the appliance is: a directory with `agent` (its `/init`), `VERSION`, and for x86-64 `kernel` (the executable).
+//! Where the appliance is: a directory with `agent` (its `/init`), `VERSION`, and for x86-64 `kernel` (the executable, which has
+//! the agent in it).
 //!
 //! `GUESTCONV_APPLIANCE` names it; else it is `../libexec/guestconv/` seen from the file that this code is in, be it a
 //! program or `libguestconv.so`, or from the running program. A library in a Python package must not take the appliance
@@ -24,7 +25,7 @@ pub(crate) struct Files {
     pub(crate) directory: PathBuf,
     /// The executable; `None` where the appliance has none for the architecture.
     pub(crate) kernel: Option<PathBuf>,
-    /// The agent, which goes into the initramfs.
+    /// The agent, for a kernel that has it not.
     pub(crate) agent: PathBuf,
 }
 

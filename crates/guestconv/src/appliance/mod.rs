@@ -3,7 +3,6 @@
 
 mod cpu;
 mod find;
-mod initramfs;
 mod lies;
 mod life;
 mod private;
@@ -30,6 +29,7 @@ use crate::observe::{Stage, Timings};
 use find::Files;
 use guestconv_core::change::Change;
 use guestconv_core::finding::Finding;
+use guestconv_core::formats::cpio::TooLargeForCpio;
 use guestconv_core::plan::Plan;
 use guestconv_core::protocol::{Answer, REQUEST_FILE, Reply, Request, SlotKey, Task, VERSION};
 #[cfg(not(any(test, feature = "fuzzing")))]
@@ -37,7 +37,9 @@ use lies::Asked;
 use process::Process;
 use qemu::Qemu;
 use runner::{CANNOT_START, Runner, Start};
-use std::fs;
+use rustix::fs::{MemfdFlags, memfd_create};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use uml::Uml;
@@ -46,7 +48,6 @@ use uml::Uml;
 #[derive(Debug)]
 pub(crate) struct Appliance {
     files: Files,
-    agent: Vec<u8>,
     runner: Box<dyn Runner>,
     chosen: Chosen,
     options: Options,
@@ -88,10 +89,6 @@ impl Appliance {
     pub(crate) fn new(options: &Options, host: Host) -> Result<Self> {
         host.require(options.confinement)?;
         let files = find::find(options.appliance.as_deref())?;
-        let agent = fs::read(&files.agent).map_err(|error| {
-            let reading = format_args!("read {}", files.agent.display()).to_string();
-            Error::io("appliance-incomplete", reading, error)
-        })?;
         let options = options.clone();
         let (runner, chosen): (Box<dyn Runner>, _) = match runner::wished(options.runner)? {
             Some(RunnerKind::Uml) => (Box::new(Uml::new(&files)?), Chosen::ByWish),
@@ -101,7 +98,7 @@ impl Appliance {
                 Err(error) => second(&options, &files, &error)?,
             },
         };
-        Ok(Self { files, agent, runner, chosen, options, host })
+        Ok(Self { files, runner, chosen, options, host })
     }
 
     /// Runs the appliance once and returns what it answered.
@@ -159,9 +156,7 @@ impl Appliance {
         let document = serde_json::to_vec(request).map_err(|error| {
             Error::new(ErrorKind::Bug, "request-failed", "cannot write the request").caused_by(error)
         })?;
-        let files = self.runner.files().iter().map(|(name, content)| (name.as_str(), content.as_slice()));
-        let files = files.chain([(REQUEST_FILE, document.as_slice())]);
-        let initramfs = initramfs::in_memory(&self.agent, files).map_err(|error| {
+        let initramfs = self.initramfs(&document).map_err(|error| {
             Error::io("initramfs-failed", "make the appliance's initramfs in memory", error)
         })?;
         let directory = PrivateDir::new(self.runner.file_cap_bytes())?;
@@ -189,6 +184,16 @@ impl Appliance {
         servers.into_iter().try_for_each(Server::finish)?;
         let host = ended.host;
         Ok((ended.reply(runner, came_to_disks)?, host))
+    }
+
+    /// Returns a file in memory with the initramfs that brings the request, and for who needs it the agent.
+    fn initramfs(&self, request: &[u8]) -> io::Result<File> {
+        let too_large = |error: TooLargeForCpio| io::Error::new(io::ErrorKind::FileTooLarge, error);
+        let mut archive = self.runner.initramfs().map_err(too_large)?;
+        archive.file(REQUEST_FILE, 0o600, request).map_err(too_large)?;
+        let mut file = File::from(memfd_create("guestconv-initramfs", MemfdFlags::CLOEXEC)?);
+        file.write_all(&archive.finish())?;
+        Ok(file)
     }
 }
 

@@ -8,6 +8,7 @@ use super::process::Started;
 use crate::confine::{Confinement, Host};
 use crate::disks::{Bell, Server};
 use crate::error::{Error, ErrorKind, Result};
+use guestconv_core::formats::cpio::{TooLargeForCpio, Writer};
 use std::env;
 use std::fmt;
 use std::fs::File;
@@ -58,8 +59,11 @@ pub(super) trait Runner: fmt::Debug + Send + Sync {
     /// Starts the appliance, confined.
     fn start(&self, start: &Start<'_>, lines: Lines) -> io::Result<Started>;
 
-    /// Returns what the initramfs needs beside agent and request: names and contents.
-    fn files(&self) -> &[(String, Vec<u8>)];
+    /// Returns the initramfs that the request is added to: all that the kernel lacks.
+    ///
+    /// # Errors
+    /// If it cannot be written as an archive.
+    fn initramfs(&self) -> std::result::Result<Writer, TooLargeForCpio>;
 
     /// Returns how large its largest file is, which is its memory.
     fn file_cap_bytes(&self) -> u64;

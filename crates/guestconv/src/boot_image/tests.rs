@@ -1,7 +1,7 @@
 //! A disk that is put together is what the layout says: read back by our own parsers, and by other people's.
 
-use super::*;
 use super::frame::FIRST_USABLE;
+use super::*;
 use guestconv_core::formats::block::ReadAt;
 use guestconv_core::formats::partition_table::{self, Scan, partition_device};
 use guestconv_core::formats::superblock;
@@ -269,8 +269,8 @@ fn each_piece_has_its_own_place() {
     let Some(grub) = grub() else { return };
     let lay_out = lay_out(8 * MIB, MIB);
     let frame = Frame::of(&lay_out).unwrap();
-    let made = [seen_pieces, core_pieces]
-        .map(|pieces| pieces(&frame, &grub, &lay_out, &Cancel::default()).unwrap());
+    let made =
+        [seen_pieces, core_pieces].map(|pieces| pieces(&frame, &grub, &lay_out, &Cancel::default()).unwrap());
     let pieces = made.into_iter().flatten().chain(gpt::pieces(&frame).unwrap());
     let places: BTreeSet<(u64, u64)> =
         pieces.map(|piece| (piece.at, piece.at + piece.bytes.len() as u64)).collect();

@@ -2,7 +2,7 @@
 
 use crate::disks::DiskSpec;
 use crate::guest::Options;
-use guestconv_core::protocol::VERSION;
+use guestconv_core::protocol::{VERSION, room};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +44,6 @@ fn appliance() -> Option<TempDir> {
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir()
         .unwrap();
-    fs::copy(given.join("kernel"), dir.path().join("kernel")).expect("the kernel of the appliance");
     fs::write(dir.path().join("VERSION"), VERSION).unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/testing/agent.rs");
     let status = Command::new("rustc")
@@ -58,6 +57,11 @@ fn appliance() -> Option<TempDir> {
         .args([&dir.path().join("agent"), &source])
         .status();
     assert!(status.expect("rustc").success(), "the test agent compiles");
+    let kernel = dir.path().join("kernel");
+    fs::copy(given.join("kernel"), &kernel).expect("the kernel of the appliance");
+    let mut bytes = fs::read(&kernel).unwrap();
+    room::put_agent(&mut bytes, &fs::read(dir.path().join("agent")).unwrap()).unwrap();
+    fs::write(&kernel, bytes).unwrap();
     Some(dir)
 }
 

@@ -19,9 +19,11 @@ use crate::confine::{CallsOf, PROGRAM_FILES, Rights, Seccomp, Sockets};
 use crate::disks::{Bell, Server};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guest::Options;
+use guestconv_core::formats::cpio::{TooLargeForCpio, Writer};
+use guestconv_core::protocol::room;
 use kernel::Kernel;
 use machine::{Accelerated, Machine};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -49,13 +51,14 @@ pub(super) struct Qemu {
     machine: &'static Machine,
     accelerated: Accelerated,
     kernel: Kernel,
+    agent: Vec<u8>,
 }
 
 impl Qemu {
     /// Finds QEMU and a kernel.
     ///
     /// # Errors
-    /// `second-runner-missing`, and what to install.
+    /// `second-runner-missing`, and what to install; `appliance-incomplete`.
     pub(super) fn new(options: &Options, files: &Files) -> Result<Self> {
         let machine =
             machine::of_host().ok_or_else(|| missing("there is no machine for this architecture"))?;
@@ -69,7 +72,10 @@ impl Qemu {
         let kernel =
             Kernel::find(options.kernel.as_deref(), &files.directory).map_err(|why| missing(&why))?;
         let accelerated = machine.accelerated(options.accelerator);
-        Ok(Self { program, machine, accelerated, kernel })
+        let agent = fs::read(&files.agent).map_err(|error| {
+            Error::io("appliance-incomplete", format_args!("read {}", files.agent.display()), error)
+        })?;
+        Ok(Self { program, machine, accelerated, kernel, agent })
     }
 }
 
@@ -120,8 +126,12 @@ impl Runner for Qemu {
         started(command, &rights, start, lines.said)
     }
 
-    fn files(&self) -> &[(String, Vec<u8>)] {
-        &self.kernel.files
+    fn initramfs(&self) -> std::result::Result<Writer, TooLargeForCpio> {
+        let mut archive = room::with_agent(&self.agent)?;
+        for (name, content) in &self.kernel.files {
+            archive.file(name, 0o600, content)?;
+        }
+        Ok(archive)
     }
 
     fn file_cap_bytes(&self) -> u64 {
