@@ -54,7 +54,7 @@ const LINES: [Line; 6] = [
         name: "1 kernel, 20",
         from: raw(&[]),
         to: raw(&["kernels"]),
-        nature: "each initramfs is unpacked, and gets its drivers",
+        nature: "the modules of each are looked for; to convert, each initramfs is unpacked, too, and gets its drivers",
     },
     Line {
         name: "no file in /home, 1,000,000",
