@@ -13,7 +13,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// It takes a tenth of a second.
+/// For BIOS it takes a quarter of a second, which is packing.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(1);
 /// The largest image: GRUB for UEFI with all of its modules has 5 MiB.
